@@ -34,7 +34,7 @@ OFFERED = (
     InstanceType(name="H100-1-80G", zones=("fr-par-2",), gpus=1, gpu="H100"),
 )
 BODY: dict[str, Any] = {"model": MODEL, "instance_types": ["L4-1-24G"]}
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """Seconds that tests wait at most, and an api for slow partners. A wait ends with what it waits for."""
 
 

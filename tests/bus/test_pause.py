@@ -8,7 +8,7 @@ from shared.bus.lease import Lease, LeaseLost
 from shared.bus.pause import Pause
 
 LONG_S = 600.0
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 
 
 class Kept:

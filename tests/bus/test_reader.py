@@ -46,7 +46,7 @@ async def write(connection: Client, *names: str) -> None:
 
 async def take(events: StreamReader, count: int) -> list[bytes]:
     taken: list[Msg] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while len(taken) < count:
             taken += await events.batch()
     return [message.data for message in taken]
@@ -54,7 +54,7 @@ async def take(events: StreamReader, count: int) -> list[bytes]:
 
 async def take_all(events: StreamReader) -> list[bytes]:
     taken: list[Msg] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not events.caught_up:
             taken += await events.batch()
     return [message.data for message in taken]
@@ -233,7 +233,7 @@ async def test_nothing_is_left_at_the_server_once_the_reading_ends(connection: C
     async with reading(connection, after=0, heartbeat_s=HEARTBEAT_S) as events:
         assert await events.batch() == []
         assert len(await consumers(connection)) == 1
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while await consumers(connection):
             pass
 

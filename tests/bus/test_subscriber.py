@@ -90,7 +90,7 @@ async def serving(
 
 
 async def until_settled(service: Service) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while await service.pending():  # noqa: ASYNC110  the server tells nobody that a consumer is empty
             await asyncio.sleep(0.01)
 
@@ -146,7 +146,7 @@ async def test_a_consumer_that_was_deleted_is_heard_again_once_a_guard_has_made_
             first = await service.request()
             assert await seen.get() == first
             await connection.jetstream().delete_consumer(LIFECYCLE, LAUNCH.durable)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 later = await service.request()
                 while await seen.get() != later:  # what was handled before comes again: handling is idempotent
                     pass
@@ -200,7 +200,7 @@ async def test_a_stopping_replica_hands_its_messages_over_at_once(nats_url: str)
         await held.wait()
         async with serving(nats_url, takes, ack_wait_s=600):
             await first.leases.close(grace_s=5)
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 await taken.wait()
 
 
@@ -219,7 +219,7 @@ async def test_what_a_replica_gave_back_when_it_stopped_waits_for_the_next_one_t
         await first.request()
         await held.wait()
         await stop_asking(first.broker)
-    async with serving(nats_url, takes, ack_wait_s=600), asyncio.timeout(60):
+    async with serving(nats_url, takes, ack_wait_s=600), asyncio.timeout(120):
         await taken.wait()
 
 
@@ -265,7 +265,7 @@ async def test_a_dead_letter_that_is_handed_back_is_held_like_any_other_message(
         assert [each async for each in letters] == []
         again = await seen.get()
         assert (again.id, again.sequence) == (first.id, first.sequence)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while (await jetstream.stream_info(REPLAYS)).state.messages:  # noqa: ASYNC110  nobody is told of it
                 await asyncio.sleep(0.01)
 
@@ -285,7 +285,7 @@ async def test_a_letter_that_nobody_understands_again_is_back_at_once_with_its_o
                 await asyncio.sleep(0.01)
             return found[0]
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             first = await the_letter()
             await letters.replay(first)
             second = await the_letter()
@@ -311,7 +311,7 @@ async def test_a_trigger_that_only_a_newer_version_reads_is_left_to_it_again_and
         await jetstream.publish(append_subject(fact.instance_id, "InstanceRequested"), data)
         other = await service.request()
         assert (await seen.get()).instance.id == other, "others go on"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not (info := await jetstream.consumer_info(LIFECYCLE, LAUNCH.durable)).num_redelivered:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert info.num_ack_pending == 1

@@ -3,8 +3,6 @@
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.chaos.faults import Fault, Kind
 from tests.chaos.run import played
 
@@ -21,7 +19,6 @@ PLAN = (
 )
 
 
-@pytest.mark.timeout(300)
 async def test_a_cluster_whose_parts_die_one_after_the_other_keeps_its_promises(tmp_path: Path) -> None:
     report = await played(tmp_path, PLAN, inferences=60)
     assert report.broken == []

@@ -22,7 +22,7 @@ from tests.lifecycle.facts import Facts
 
 __all__ = ["stage"]
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 INTERRUPTIBLE: Final = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it

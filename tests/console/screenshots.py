@@ -128,7 +128,12 @@ def digest() -> str:
 async def shots(stage: Stage, browser: Browser, folder: Path) -> list[Path]:
     """Each page into a file named after it."""
     await stage.projector()
-    api = await stage.api(estimate_seconds=0.5, eta_refresh_seconds=0.5, simulated=("cloud", "hub"))
+    api = await stage.api(
+        estimate_seconds=0.5,
+        eta_refresh_seconds=0.5,
+        limits_check_seconds=3600.0,  # nothing but the scenery happens
+        simulated=("cloud", "hub"),
+    )
     scenery = await a_month(stage, api)
     return [await _taken(api, scenery, browser, shot, folder) for shot in SHOTS]
 

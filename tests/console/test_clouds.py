@@ -126,7 +126,7 @@ async def test_a_disk_that_runs_full_is_a_warning_on_every_page(
     bar = page.locator("#clouds")
 
     async def shown(text: str) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while await bar.inner_text() != text:
                 await look_again(page)
 

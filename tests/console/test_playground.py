@@ -165,7 +165,7 @@ async def test_an_answer_is_stopped_at_the_worker_too(stage: Stage, window: Wind
         await page.get_by_role("button", name="Stop").press("Enter")
         await expect(page.locator("#talk")).to_contain_text("stopped")
         await expect(page.get_by_role("button", name="Send")).to_be_enabled()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await worker.left.wait()
 
 

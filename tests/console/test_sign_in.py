@@ -145,7 +145,7 @@ async def test_under_tls_a_session_counts_by_the_name_that_no_other_host_can_set
         token = page.partition('name="csrf-token" content="')[2].partition('"')[0]
         assert (await client.post("/sign-in-links", headers=planted)).status_code == 403
         assert (await client.post("/sign-in-links", headers={**planted, "X-CSRF-Token": token})).status_code == 201
-        async with asyncio.timeout(60), client.stream("GET", "/events", headers=planted) as told:
+        async with asyncio.timeout(120), client.stream("GET", "/events", headers=planted) as told:
             assert told.status_code == 200
             async for line in told.aiter_lines():
                 if line == ": ping":
@@ -232,11 +232,11 @@ async def test_an_event_stream_ends_with_the_session_that_it_was_asked_for_in(st
     api = await stage.api(session_seconds=2.0, ping_seconds=0.1)
     instance = await stage.happened(facts.instance_requested())
     for path in ("/events", f"/instances/{instance.id}/events"):
-        async with signed_in(api) as client, asyncio.timeout(60), client.stream("GET", path) as told:
+        async with signed_in(api) as client, asyncio.timeout(120), client.stream("GET", path) as told:
             assert told.status_code == 200
             lines = [line async for line in told.aiter_lines()]
             assert ": ping" in lines
-    async with asyncio.timeout(60), signed_in(api) as client:
+    async with asyncio.timeout(120), signed_in(api) as client:
         with_key = client.stream("GET", "/events", headers={"Authorization": f"Bearer {ADMIN_KEY}"})
         async with with_key as told:
             lines_of_key = told.aiter_lines()

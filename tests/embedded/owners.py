@@ -51,7 +51,7 @@ async def owner(
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             line = await process.stdout.readline()
         yield Owner(process, **json.loads(line))
     except BaseException:
@@ -65,7 +65,7 @@ async def owner(
 
 
 async def gone(processes: list[psutil.Process]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while any(is_alive(process) for process in processes):  # noqa: ASYNC110 (nobody announces another's end)
             await asyncio.sleep(0.01)
 

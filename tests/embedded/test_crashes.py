@@ -51,7 +51,7 @@ async def test_a_backend_that_outlived_its_postmaster_does_not_block_the_next_st
         busy = asyncio.create_task(connection.execute("DO $$ BEGIN LOOP END LOOP; END $$"))
         onlooker = await asyncpg.connect(owned.database_url)
         looping = "SELECT state = 'active' AND query LIKE 'DO %' FROM pg_stat_activity WHERE pid = $1"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not await onlooker.fetchval(looping, backend.pid):  # noqa: ASYNC110 (nobody announces it)
                 await asyncio.sleep(0)
         await onlooker.close()
@@ -101,7 +101,7 @@ async def test_a_program_is_ended_with_its_starter(tmp_path: Path, lifeline: boo
         cwd=PROJECT,
     )
     assert starter.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         pid = int(await starter.stdout.readline())
     program = psutil.Process(pid)
     starter.kill()

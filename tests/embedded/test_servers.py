@@ -78,7 +78,7 @@ async def test_a_server_that_ends_by_itself_is_reported_with_its_log(
     async with kind(tmp_path) as server:
         os.kill(server.pid, signal.SIGKILL)
         with pytest.raises(ServerEndedError, match=f"(?s)embedded {kind.name} was killed by signal 9.*Its log is "):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 await server.ended()
 
 

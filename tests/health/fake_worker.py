@@ -51,7 +51,7 @@ class FakeWorker:
     async def until_asked(self, path: str, times: int, status: int = 200) -> None:
         """Wait for so many more requests for `path` to have got that status."""
         target = self.asked[path, status] + times
-        async with asyncio.timeout(60), self._changed:
+        async with asyncio.timeout(120), self._changed:
             await self._changed.wait_for(lambda: self.asked[path, status] >= target)
 
     @web.middleware

@@ -101,7 +101,7 @@ async def watched(
     )
     trigger = Recorded(uuid4(), f.ip_assigned(), instance, Origin("test"), 1, instance.status_since)
     lease = Lease(Kept(), redelivered=False, fence_s=60.0, clock=lambda: 0.0, confirmed_at=0.0)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await watcher.watch(trigger, lease)
     return journal
 

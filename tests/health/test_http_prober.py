@@ -44,7 +44,7 @@ class Machine:
     target: Target
 
     async def probe(self, probe: Probe) -> Outcome:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             return await self.prober.probe(probe, self.target)
 
 
@@ -103,7 +103,7 @@ async def test_a_worker_that_never_says_its_version_is_given_up_within_the_time_
     await machine.worker.open()
     machine.worker.instead["/version"] = hanging
     async with HttpProber.open(a_pace(worker_port=machine.worker.port, warmup_seconds=0.5)) as prober:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             assert await prober.probe(Probe.WARMUP, machine.target) == WarmedUp(None)
 
 

@@ -18,7 +18,7 @@ async def test_every_line_that_it_prints_is_a_line_of_its_own_log(nats_url: str)
         stderr=PIPE,
     )
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             assert program.stderr is not None
             running = await program.stderr.readline()
             program.send_signal(signal.SIGTERM)

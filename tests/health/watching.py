@@ -27,7 +27,7 @@ from tests.health.examples import LEASE_S, SECRET, a_pace
 from tests.health.fake_worker import FakeWorker, a_machine
 from tests.lifecycle import facts as f
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @dataclass

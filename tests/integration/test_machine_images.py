@@ -113,7 +113,6 @@ async def test_a_launch_boots_from_an_image_that_has_nothing_of_its_machine(
         assert await running.remaining() == {}
 
 
-@pytest.mark.timeout(240)
 async def test_a_launch_of_the_model_on_an_image_fetches_nothing(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
@@ -130,7 +129,6 @@ async def test_a_launch_of_the_model_on_an_image_fetches_nothing(
         await running.heard.until(instance_id, "InstanceTerminated")
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("moment", Moment)
 async def test_a_provisioner_killed_at_every_call_makes_one_image_and_leaves_nothing_of_it(
     tmp_path: Path, nats_url: str, database_url: str, moment: Moment

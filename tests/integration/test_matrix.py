@@ -37,7 +37,7 @@ from tests.integration.cells import (
 from tests.integration.line import INSTANCE_TAG, Changes, Line, line
 from tests.simulator.clients import Sdk, ask
 
-LEASE: Final = {"lease_seconds": 15.0}
+LEASE: Final = {"lease_seconds": 25.0}
 QUICK: Final[Changes] = {
     "progress": LEASE,
     "health": LEASE,

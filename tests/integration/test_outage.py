@@ -91,7 +91,7 @@ async def a_server(running: Line, *tags: str) -> str:
 
 async def gone(running: Line, server_id: str) -> None:
     """With its volume, which outlives it for a moment."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             account = await running.account()
             server = next(each for each in account["servers"] if each["id"] == server_id)

@@ -69,7 +69,7 @@ async def test_the_projector_stops_before_what_only_a_newer_version_reads_until_
         async with running(stage.settings) as projector:
             await stage.watcher.reached(newer - 1)
             failures = projector.failures
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while projector.failures < failures + 2:  # noqa: ASYNC110  it tries again and again
                     await asyncio.sleep(0.01)
             reached = await checkpoint(stage.database)

@@ -164,7 +164,7 @@ async def killed_after(step: int, settings: ProgressSettings) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.progress.compacted", str(step)), cwd=PROJECT, env={**os.environ, **variables}
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         assert await process.wait() == -signal.SIGKILL
 
 

@@ -55,7 +55,7 @@ async def test_a_batch_is_decoded_while_the_one_before_is_stored(stage: Stage, d
 
     projection = Projection(database, INSTALLATION, nothing_is_put_aside, seen=seen)
     async with pipelined(projection) as pipeline:
-        async with nothing_is_stored(stage.database), asyncio.timeout(60):
+        async with nothing_is_stored(stage.database), asyncio.timeout(120):
             await pipeline.take(messages[:2])
             taking = asyncio.create_task(pipeline.take(messages[2:]))
             await all_decoded.wait()
@@ -81,7 +81,7 @@ async def test_what_storing_raises_is_raised_to_whoever_goes_on(stage: Stage, da
 
 async def test_what_is_being_stored_at_the_end_is_abandoned(stage: Stage, database: Connection) -> None:
     messages = await all_messages(stage)
-    async with nothing_is_stored(stage.database), asyncio.timeout(60):
+    async with nothing_is_stored(stage.database), asyncio.timeout(120):
         async with pipelined(Projection(database, INSTALLATION, nothing_is_put_aside)) as pipeline:
             await pipeline.take(messages)
             assert not pipeline.idle

@@ -50,7 +50,7 @@ async def test_a_process_that_is_told_to_stop_ends_well_and_at_once(stage: Stage
     async with process(stage.settings) as active:
         await stage.watcher.reached(await stage.author.write(h.a_launch()))
         active.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             assert await active.wait() == 0
 
 

@@ -72,7 +72,7 @@ async def test_the_checkpoint_of_an_earlier_version_is_gone_on_with_and_gets_a_m
     await stage.database.execute("UPDATE checkpoints SET mark_sequence = NULL, mark_stored_ns = NULL")
     await stage.database.execute("UPDATE instances SET name = 'kept'")  # a rebuild would undo that
     async with running(stage.settings):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while (now := await checkpoint(stage.database)) is None or now.mark is None:
                 await stage.watcher.news()
     assert now.mark == await mark_at(stage.author.connection, now.sequence)
@@ -175,7 +175,7 @@ async def test_another_stream_than_the_one_projected_replaces_the_read_model(sta
         await jetstream.delete_stream(LIFECYCLE)
         await apply_topology(jetstream, replicas=1, ack_wait_s=30)
         await stage.author.write(h.a_launch())
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while await stage.database.fetchval("SELECT count(*) FROM timeline") != len(h.a_launch()):
                 await stage.watcher.news()
         await stage.watcher.reached(await stage.author.write(h.a_launch()))
@@ -188,7 +188,7 @@ async def test_a_stream_restored_to_an_earlier_state_replaces_the_read_model(sta
         await stage.watcher.reached(await stage.author.last_sequence())
     await stage.database.execute("UPDATE checkpoints SET sequence = 1000")
     async with running(stage.settings):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while (await stage.database.fetchval("SELECT sequence FROM checkpoints")) == 1000:
                 await stage.watcher.news()
         await stage.watcher.reached(await stage.author.write(h.a_launch()))
@@ -239,7 +239,7 @@ async def test_a_stop_is_not_lost_when_the_database_goes_at_the_same_moment(stag
 
     connection = await connect(stage.settings.nats_url.get_secret_value(), "projector")
     projecting = asyncio.create_task(LosingTheDatabase(connection, stage.settings).run())
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await following.wait()
         projecting.cancel()
         await asyncio.wait({projecting})
@@ -249,7 +249,7 @@ async def test_a_stop_is_not_lost_when_the_database_goes_at_the_same_moment(stag
 
 async def leader_after(database: Connection, previous: int) -> int:
     """The backend of the projector that leads, once another than the previous one does."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (leader := await database.fetchval(LEADER, previous)) is None:  # noqa: ASYNC110  nor an election
             await asyncio.sleep(0.01)
     assert isinstance(leader, int)
@@ -257,7 +257,7 @@ async def leader_after(database: Connection, previous: int) -> int:
 
 
 async def failed_at_least_once(projector: Projector) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while projector.failures == 0:  # noqa: ASYNC110  nobody announces a failed try
             await asyncio.sleep(0.01)
 

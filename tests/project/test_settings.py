@@ -165,7 +165,7 @@ async def test_a_service_that_waits_for_nats_ends_on_a_signal() -> None:
         *(sys.executable, "-c", _WAITING), stdout=asyncio.subprocess.PIPE, cwd=PROJECT
     )
     assert service.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         assert await service.stdout.readline() == b"entering\n"
         service.terminate()
         assert await service.wait() == 0

@@ -62,7 +62,7 @@ class OpenSsh:
         )
         listening = asyncio.Event()
         self._reading = asyncio.create_task(self._read(self._process, listening))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await listening.wait()
         assert not self._reading.done(), self.said
 

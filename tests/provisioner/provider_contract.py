@@ -21,7 +21,7 @@ from services.provisioner.provider import (
 from shared.offers.provider_status import CheckOutcome
 from shared.reconciliation import Kind
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 Attach = Callable[[Server], Awaitable[str]]
 """Somebody attaches a volume of his own to a server; its id."""
 _T = TypeVar("_T")

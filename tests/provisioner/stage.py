@@ -163,7 +163,7 @@ class Stage:
         """Hand the trigger to a fresh process."""
         recorded = await self.trigger(kind)
         aged = replace(recorded, recorded_at=recorded.recorded_at - timedelta(seconds=age_s))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await self.perform(aged, lease or a_lease(redelivered=redelivered))
 
     async def instance(self) -> Instance:
@@ -177,6 +177,6 @@ class Stage:
         return [event.type() for event in await self.events()]
 
     async def until(self, good: Callable[[], Awaitable[bool]]) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not await good():  # noqa: ASYNC110  what is awaited is in another process's journal
                 await asyncio.sleep(0.01)

@@ -33,7 +33,7 @@ SECRETS = Secrets(MASTER)
 
 
 async def until(good: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await good():  # noqa: ASYNC110  what is awaited is on the other side of NATS
             await asyncio.sleep(0.02)
 
@@ -171,7 +171,7 @@ async def test_a_replica_that_stops_in_the_middle_of_a_creation_leaves_one_serve
     world.provider.after["create_server"] = hangs
     async with service(nats_url, world, stop_grace_seconds=0.1):
         instance_id = await world.requested()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await created.wait()
     async with service(nats_url, world):
         instance = await world.reached(instance_id, e.PortsOpened)

@@ -143,7 +143,7 @@ async def published(
     publishing = asyncio.create_task(
         offers.keep_publishing(NAME, cast("InstanceTypes", offered), cast("ProviderStatuses", statuses))
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         await statuses.enough.wait()
     publishing.cancel()
     return statuses.statuses[:2], offered

@@ -51,7 +51,6 @@ def over(deployment: Deployment) -> bool:
     return deployment.over
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize(("moment", "others"), [("before", 0), ("after", 1)])
 async def test_a_scaler_killed_at_every_event_leaves_what_is_wanted(
     moment: Moment, others: int, world: World, tmp_path: Path

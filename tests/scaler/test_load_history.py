@@ -16,7 +16,7 @@ from services.scaler.slots import Slot, SlotFigures
 from shared.deployments.load import SLOT_S, Sample
 from shared.postgres.connection import Connection, connecting
 
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 120.0
 DAYS: Final = 8
 _Found = TypeVar("_Found")
 NOW: Final = datetime.now(UTC)

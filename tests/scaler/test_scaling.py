@@ -53,7 +53,7 @@ async def test_what_is_wanted_at_least_is_launched_under_the_ids_of_its_replicas
 async def test_a_held_request_wakes_a_deployment_at_once(world: World) -> None:
     async with scaled(world, **NEVER) as leases:
         await world.put(min_replicas=0, max_replicas=1)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while not leases:  # noqa: ASYNC110  it is held within this process
                 await asyncio.sleep(0.005)
         await world.load(held=1)

@@ -35,16 +35,16 @@ WISH: Final[dict[str, Any]] = {
     "rollout": {"surge": 1, "settle": 0},
     **AT_ONCE,
 }
-LEASE: Final = {"lease_seconds": 1.0}
+LEASE: Final = {"lease_seconds": 2.0}
 SWIFT: Final[Changes] = {
     "progress": LEASE,
     "health": LEASE,
     "api": LEASE,
-    "scaler": {**LEASE, "launch_answer_seconds": 1.0, "launch_longest_retry_seconds": 0.2},
+    "scaler": {**LEASE, "launch_answer_seconds": 2.0, "launch_longest_retry_seconds": 0.2},
     "provisioner": {
         **LEASE,
-        "call_timeout_seconds": 0.3,
-        "settle_seconds": 0.8,
+        "call_timeout_seconds": 0.6,
+        "settle_seconds": 1.2,
         "reconcile_seconds": 0.5,
         "lost_after_seconds": 0.3,
     },

@@ -34,7 +34,7 @@ from tests.deployments.examples import a_wish
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
 
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 LEASE_S: Final = 30.0
 """A busy machine cannot extend in time what is much shorter."""
 NOWHERE: Final = "postgresql://127.0.0.1:9/none"

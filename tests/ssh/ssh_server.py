@@ -72,5 +72,5 @@ async def ssh_server(host_key: SshKey, client_key: SshKey, behave: Behave, **off
     finally:
         state.cut()
         server.close()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             await server.wait_closed()

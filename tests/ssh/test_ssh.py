@@ -17,7 +17,7 @@ SECRETS = Secrets("0123456789abcdef" * 4)
 INSTANCE = UUID("0b54d3a6-27a5-4b2c-8a53-6f0c1a7f9d10")
 OURS, NEXT, STRANGE = (SECRETS.host_key(INSTANCE, number) for number in (0, 1, 2))
 CLIENT = SECRETS.ssh_client_key()
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 FOR_EVER_S = 600.0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 Answer = Callable[["Received"], Awaitable[web.StreamResponse] | web.StreamResponse]
 
 

@@ -20,7 +20,7 @@ from shared.webhooks import CHANNEL, secret_text
 from tests.progress.service import Author, writing
 
 MASTER: Final = "a-master-secret-of-the-tests-that-is-long-enough"
-PATIENCE_S: Final = 30.0
+PATIENCE_S: Final = 120.0
 
 
 def a_pace(nats_url: str, database_url: str, **overrides: Any) -> WebhooksSettings:

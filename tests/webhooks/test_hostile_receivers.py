@@ -25,7 +25,7 @@ def settings(**overrides: Any) -> WebhooksSettings:
 
 
 async def sent(url: str, **overrides: Any) -> Outcome:
-    async with asyncio.timeout(60), Sender.open(settings(**overrides)) as sender:
+    async with asyncio.timeout(120), Sender.open(settings(**overrides)) as sender:
         return await sender.send(url, {"webhook-id": "1"}, b"{}")
 
 

@@ -24,7 +24,6 @@ def a_process(settings: WebhooksSettings, log_file: Path) -> Forked:
     return Forked("services.webhooks", environment_of(settings), log_file)
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("moment", ["before the answer", "after the answer"])
 async def test_each_message_arrives_although_the_service_dies_at_it(
     stage: Stage, tmp_path: Path, moment: Literal["before the answer", "after the answer"]
@@ -57,7 +56,6 @@ async def test_each_message_arrives_although_the_service_dies_at_it(
         verified(secret_of(webhook), one.body, one.headers)
 
 
-@pytest.mark.timeout(300)
 async def test_nothing_is_lost_when_it_dies_while_it_queues(stage: Stage, tmp_path: Path) -> None:
     settings = a_pace(
         stage.settings.nats_url.get_secret_value(), stage.settings.database_url.get_secret_value(), **QUICK_CLAIMS

@@ -9,7 +9,7 @@ from shared.certificates import Certified
 from shared.secrets import Secrets
 from shared.worker_tls import client_context, show
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 def insider(secrets: Secrets, instance_id: UUID, attempt: int) -> ssl.SSLContext:

@@ -13,7 +13,7 @@ from services.api.http.front.front import Front
 from services.api.http.front.limits import ClientLimits
 from services.api.http.front.recognition import recognise
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 VALID = (b"authorization", b"Bearer valid")
 
 

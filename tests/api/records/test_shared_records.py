@@ -26,7 +26,7 @@ from tests.api.router.test_key_limits import Clock, a_key, refusal, request
 from tests.api.router.workers import a_worker
 
 NAME = named(b"a name")
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 @pytest.fixture

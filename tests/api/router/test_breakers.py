@@ -12,7 +12,7 @@ from services.api.router.table import Worker
 from tests.api.router.workers import a_worker
 
 FIRST, SECOND = a_worker(1), a_worker(2)
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Health:

@@ -46,12 +46,12 @@ class Waiter:
         self.beats.put_nowait(awaited)
 
     async def beat(self) -> Instance | Deployment:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             return await self.beats.get()
 
     async def done(self) -> UUID | None:
         """The deployment for which it has waited."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             return await self.task
 
 

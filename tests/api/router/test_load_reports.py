@@ -49,7 +49,7 @@ class Published:
         self.reports.put_nowait(LoadReport.model_validate_json(data))
 
     async def next(self) -> LoadReport:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             return await self.reports.get()
 
 

@@ -464,13 +464,12 @@ async def test_without_the_database_under_load_no_request_fails(stage: Stage, go
             away_since = asyncio.get_running_loop().time()
 
             async def long_enough() -> bool:
-                return asyncio.get_running_loop().time() - away_since > 30 * period_s
+                return asyncio.get_running_loop().time() - away_since > 30 * period_s and len(outcomes) > 100
 
             for _ in range(8):
                 group.create_task(client(user))
             await until(long_enough)
             ended.set()
-    assert len(outcomes) > 100
     assert set(outcomes) == {200}
     missed = [log["reason"] for log in logs if log["event"] == "keys, organisations and models not refreshed"]
     assert missed, "it was really away, for all that looks into it"

@@ -11,7 +11,7 @@ from shared.secrets import Secrets
 from shared.worker_tls import WorkerTls
 from tests.worker_tls.workers import server_context
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 OVER_TLS = False
 """Whether workers speak TLS; the fixture `over_tls` sets it."""
 _SECRETS = Secrets("a master secret of at least thirty-two characters")

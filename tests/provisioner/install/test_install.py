@@ -90,14 +90,14 @@ class Running:
         await self.says(f"::phase::{phase}")
 
     async def says(self, text: str) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while text not in self.text:
                 line = await self._process.stdout.readline()
                 assert line, self.text
                 self.lines.append(line.rstrip("\n"))
 
     async def ends(self) -> int:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             self.lines += (await self._process.stdout.read()).splitlines()
             await self._process.wait_closed()
         assert self._process.returncode is not None

@@ -35,7 +35,7 @@ async def run(root: Path, attempt: int, attempt_try: int) -> tuple[int | None, s
         stderr=asyncio.subprocess.STDOUT,
         env={"PATH": "/usr/bin:/bin", "COLDSTART_ROOT": str(root)},
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         said, _ = await process.communicate(fed.encode())
     return process.returncode, said.decode()
 

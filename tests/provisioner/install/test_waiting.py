@@ -16,7 +16,7 @@ import pytest
 
 SCRIPT: Final = Path("services/provisioner/install/waiting.sh").read_text()
 OWN_NAME: Final = Path("/proc/self/comm").read_text().strip()
-PATIENCE_S: Final = 60.0
+PATIENCE_S: Final = 120.0
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("apt-get"), reason="dpkg and apt let only root configure, and are Debian's"

@@ -123,7 +123,7 @@ async def test_a_provider_that_nobody_configured_fails_the_launch_and_says_which
             delays = [event for event in await life.events() if isinstance(event, e.ActionDelayed)]
             return next((each.instance_id for each in delays if each.action is Action.RELEASE), None)
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while await waits() is None:  # noqa: ASYNC110  what is awaited is on the other side of NATS
                 await asyncio.sleep(0.02)
     await connection.close()

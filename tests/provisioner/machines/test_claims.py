@@ -188,7 +188,7 @@ async def test_a_release_ends_an_install_that_runs(boxes: list[Machine]) -> None
         process = await connection.create_process("bash -s", stderr=asyncssh.STDOUT)
         process.stdin.write(stdin_of(job(server.instance_id)).decode())
         process.stdin.write_eof()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while "image_pull" not in await process.stdout.readline():
                 pass
         await provider.delete_server("own", server.id)

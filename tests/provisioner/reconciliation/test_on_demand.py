@@ -89,7 +89,7 @@ async def test_a_service_stops_in_the_middle_of_a_round_and_nobody_answers_then(
 
     provider.before["tagged_servers"] = hangs
     settings = quick(nats_url=SecretStr(nats_url), reconcile_seconds=NEVER_S, stop_grace_seconds=0.1)
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         async with running(settings, [lambda _: nullcontext(provider)]):
             asking = group.create_task(request_reconciliation(connection, delete_unknown=False, timeout_s=60))
             await asked.wait()

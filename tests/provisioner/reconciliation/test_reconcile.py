@@ -210,7 +210,7 @@ async def test_rounds_do_not_overlap(stage: Stage, reconcile: Reconcile) -> None
         await let_go.wait()
 
     stage.provider.before["tagged_servers"] = hangs
-    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(120), asyncio.TaskGroup() as group:
         first = group.create_task(reconcile())
         await listing.wait()
         second = group.create_task(reconcile())
