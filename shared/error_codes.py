@@ -165,7 +165,7 @@ CODES: Final[Mapping[str, ExplainedCode]] = {
         "An error that nobody foresaw; it is in the provisioner's log.", "If it persists, report it with that log."
     ),
     "unknown_instance_type": ExplainedCode(
-        "The zone does not sell this type.", "Choose one that `coldstart instances types` lists."
+        "The zone does not sell this type.", "Choose one that `coldstart instance-types` lists."
     ),
     "unknown_provider": ExplainedCode(
         "The instance's provider is not configured in this provisioner.", "Configure it again, or name another one."
