@@ -248,13 +248,14 @@ class MachineSealed(AttemptFact, PlainMilestone):
     """Everything that a machine image shall have is on the boot disk, and nothing else of the machine that made it.
 
     `warmed`: vLLM has run the model on that machine, so what it compiles is on the disk, too; otherwise
-    `not_warmed_because` says why. None without a model.
+    `not_warmed_because` says why. `commit`: of the model on the disk. None without a model.
     """
 
     milestone = 60
     label = "storing the machine image"
     asks_for = Action.STORE_IMAGE
     purpose = "machine_image"
+    commit: str | None = None
     warmed: bool | None = None
     not_warmed_because: PlainText | None = None
 

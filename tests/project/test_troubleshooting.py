@@ -11,7 +11,8 @@ from services.api.control import problems
 from services.api.http import error_codes
 from services.api.router import refusal
 from services.health.worker_causes import CAUSES, KILLED, UNKNOWN, Cause
-from services.provisioner.actions.install import INSTALL_FAILED, NO_RESULT, WAITING
+from services.provisioner.actions.install import INSTALL_FAILED, NO_RESULT
+from services.provisioner.actions.install_reports import WAITING
 from services.provisioner.install import causes
 from services.provisioner.providers.scaleway.errors import LOST
 from shared.error_codes import CODES, ExplainedCode

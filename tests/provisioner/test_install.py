@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from services.provisioner.action_context import LONGEST_TEXT
-from services.provisioner.actions.install import MOST_WAITS
+from services.provisioner.actions.install_reports import MOST_WAITS
 from services.provisioner.install.script import INTERRUPTED, PHASES, STILL_RUNNING
 from shared.bus.lease import LeaseLost
 from shared.lifecycle import decide

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.provisioner.actions.machine_images import fitting
+from services.provisioner.actions.store_image import arguments_label
 from services.provisioner.provider import MachineImage, Rejected, TryAgain
 from shared.lifecycle import events as e
 from shared.lifecycle.status import Status
@@ -56,6 +57,14 @@ def test_an_image_with_the_model_comes_first_then_the_newest() -> None:
     old, new = an_image("old"), an_image("new", created_at=AT + timedelta(days=1))
     with_model = an_image("model", WITH_MODEL, created_at=AT - timedelta(days=1))
     assert chosen(old, with_model, new) == ["model", "new", "old"]
+
+
+def test_of_the_images_with_the_model_one_that_ran_it_with_the_same_arguments_comes_first() -> None:
+    arguments = ("--max-model-len=8192",)
+    same = an_image("same", {**WITH_MODEL, "arguments": arguments_label(arguments)})
+    newer = an_image("newer", WITH_MODEL, created_at=AT + timedelta(days=1))
+    assert chosen(same, newer, vllm_args=arguments) == ["same", "newer"]
+    assert chosen(same, newer) == ["newer", "same"]
 
 
 def test_an_image_with_another_model_or_commit_does_not_fit() -> None:

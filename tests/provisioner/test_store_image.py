@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.provisioner.actions.store_image import arguments_label
 from services.provisioner.install.script import PHASES, SEAL, WARM
 from services.provisioner.provider import Rejected, TryAgain
 from services.provisioner.weights.source import WeightsFile, WeightsList
@@ -80,8 +81,28 @@ async def test_an_image_says_which_model_is_on_it(stage: Stage) -> None:
     [fact] = await stored(stage)
     assert image.labels == {
         "type": "L4-1-24G", "vllm": "vllm/vllm-openai:v0.31.0", "model": MODEL, "commit": "a" * 40,
+        "arguments": arguments_label(()),
     }  # fmt: skip
     assert (fact.model, fact.commit, fact.vllm_image) == (MODEL, "a" * 40, "vllm/vllm-openai:v0.31.0")
+
+
+async def test_a_commit_that_the_admission_did_not_find_is_the_one_that_the_machine_has_fetched(stage: Stage) -> None:
+    stage.weights.commits[MODEL, "main"] = COMMIT
+    stage.shell.outcomes.clear()
+    stage.shell.outcomes.append(of_a_model(f"::commit::{COMMIT}\n", "::warmed::\n"))
+    await sealed(stage, model=MODEL, commit=None)
+    stage.weights.commits.clear()
+    await stage.deliver(e.MachineSealed)
+    [image] = stage.provider.images.listed()
+    [fact] = await stored(stage)
+    assert fact.commit == image.labels["commit"] == COMMIT
+
+
+async def test_an_image_says_for_which_arguments_its_model_was_run(stage: Stage) -> None:
+    await sealed(stage, model=MODEL, commit=COMMIT, vllm_args=("--max-model-len=8192",))
+    await stage.deliver(e.MachineSealed)
+    [image] = stage.provider.images.listed()
+    assert image.labels["arguments"] == arguments_label(("--max-model-len=8192",)) != arguments_label(())
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,9 @@
 """Installs the worker over SSH. The machine runs each try once, whoever asks; we attach to it and record its output."""
 
 import time
-from collections import deque
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from services.provisioner.action_context import ActionContext, now
 from services.provisioner.actions.host_key import note_host_key, see_new_host_key
 from services.provisioner.actions.install_job import job_of
+from services.provisioner.actions.install_reports import InstallReports
 from services.provisioner.actions.listening import while_wanted
 from services.provisioner.actions.printed import Printed
 from services.provisioner.install.causes import cause_of
@@ -18,18 +19,9 @@ from services.provisioner.install.failures import in_vain
 from services.provisioner.install.script import (
     COMMAND,
     INTERRUPTED,
-    PHASES,
     STILL_RUNNING,
     SUPERSEDED,
-    Fetched,
-    HeldUp,
-    Image,
     InstallJob,
-    Output,
-    Phase,
-    Resumed,
-    Warmed,
-    parse_line,
     stdin_of,
 )
 from services.provisioner.provider import Rejected, TryAgain
@@ -39,12 +31,9 @@ from shared.lifecycle.events import (
     MachineSealed,
     SshInstallCompleted,
     SshInstallFailed,
-    SshInstallPhaseReached,
     SshInstallStarted,
-    WeightsProgressed,
 )
 from shared.lifecycle.instance import Instance
-from shared.lifecycle.words import fetched
 from shared.machine import Exited, KeyRefused, Session, Unreachable, WrongHostKey
 from shared.retry import backoff_s
 
@@ -52,11 +41,8 @@ INSTALL_FAILED: Final = "install_failed"
 INSTALL_TIMED_OUT: Final = "install_timed_out"
 HOST_KEY_MISMATCH: Final = "host_key_mismatch"
 KEY_REFUSED: Final = "key_refused"
-WAITING: Final = "waiting"
-MOST_WAITS: Final = 20
 UNREACHABLE: Final = "machine_unreachable"
 NO_WEIGHTS: Final = "weights_not_listed"
-KEPT_LINES: Final = 20
 NO_RESULT: Final = {
     SUPERSEDED: ("install_superseded", "the machine knows a later install than this one"),
     INTERRUPTED: ("install_interrupted", "the install vanished without a result"),
@@ -64,8 +50,6 @@ NO_RESULT: Final = {
 }
 """Exit statuses after which this try has neither succeeded nor failed."""
 log = structlog.get_logger()
-_IMAGE_PULL: Final = "image_pull"
-_AFTER_HOST_KEY: Final = PHASES[PHASES.index("host_key") + 1]
 
 
 async def install(context: ActionContext) -> None:
@@ -96,13 +80,6 @@ class _Install:
         self._waited = False
         self._refused_at: float | None = None
         """When the machine refused our key for the first time since it last let it in."""
-        self._phase: str | None = None
-        self._image: str | None = None
-        self._fetched = -1
-        """The share of the model that was recorded last, in tenths; -1: none yet."""
-        self._warmed: Warmed | None = None
-        self._lines: deque[str] = deque(maxlen=KEPT_LINES)
-        self._waited_for: deque[str] = deque(maxlen=MOST_WAITS + 1)
 
     async def once(self) -> None:
         """One connection to the machine, until its running try ends. Raises ProviderError."""
@@ -168,15 +145,17 @@ class _Install:
             if job.model and job.weights is None:
                 raise TryAgain(NO_WEIGHTS, f"the hub gave no list of the files of {job.model}, which are to be stored")
         await note_host_key(self._context, session)
-        status = await self._listened(session, job)
+        reports = InstallReports(self._context, job)
+        status = await self._listened(session, job, reports)
         if status == 0 and job.seals:
             await self._context.conclude(
                 MachineSealed(
                     instance_id=self._context.instance_id,
                     occurred_at=now(),
                     attempt=job.attempt,
-                    warmed=None if self._warmed is None else self._warmed.reason is None,
-                    not_warmed_because=None if self._warmed is None else self._warmed.reason,
+                    commit=reports.commit,
+                    warmed=None if reports.warmed is None else reports.warmed.reason is None,
+                    not_warmed_because=None if reports.warmed is None else reports.warmed.reason,
                 )
             )
             self.over = True
@@ -189,104 +168,32 @@ class _Install:
         elif status in NO_RESULT:
             raise TryAgain(*NO_RESULT[status])
         else:
-            await self._failed(job, status)
+            await self._failed(job, status, reports)
 
-    async def _listened(self, session: Session, job: InstallJob) -> int:
+    async def _listened(self, session: Session, job: InstallJob, reports: InstallReports) -> int:
         """Record each phase as it is printed; returns the exit status."""
-        self._phase = self._image = self._warmed = None
-        self._fetched = -1
-        self._lines.clear()
-        self._waited_for.clear()
         printed = Printed(self._context, job)
         async with (
             printed.publishing(),
             aclosing(session.run(COMMAND, stdin_of(job))) as machine,
-            aclosing(while_wanted(self._context, machine, self._check_time)) as saying,
+            aclosing(while_wanted(self._context, machine, partial(self._check_time, reports))) as saying,
         ):
             async for line in saying:
                 if isinstance(line, Exited):
                     return line.status
-                await self._heard(job, line, printed)
+                await reports.heard(line, printed)
         raise Unreachable("the machine stopped talking before the install had ended")
 
-    async def _heard(self, job: InstallJob, line: str, printed: Printed) -> None:
-        said = parse_line(line)
-        if not isinstance(said, Fetched):
-            printed.add(line)
-        match said:
-            case Phase(name):
-                await self._reached(job, name)
-            case Image(name):
-                self._image = name if name in job.images else None
-            case HeldUp(what):
-                await self._waits(what)
-            case Resumed():
-                await self._context.resume()
-            case Fetched():
-                await self._has_fetched(job, said, printed)
-            case Warmed(reason):
-                self._warmed = Warmed(reason and self._context.printable(reason))
-            case Output(text):
-                self._lines.append(self._context.printable(text))
-
-    def _comes_after(self, job: InstallJob, phase: str) -> bool:
-        passed = () if self._phase is None else job.phases[: job.phases.index(self._phase) + 1]
-        return phase in job.phases and phase not in passed
-
-    async def _reached(self, job: InstallJob, phase: str) -> None:
-        """Recorded once: a machine may print it for ever."""
-        if not self._comes_after(job, phase):
-            return
-        self._phase = phase
-        await self._context.conclude(
-            SshInstallPhaseReached(
-                instance_id=self._context.instance_id,
-                occurred_at=now(),
-                attempt=job.attempt,
-                install_try=job.attempt_try,
-                phase=phase,
-                index=job.phases.index(phase) + 1,
-                total=len(job.phases),
-                image=self._image if phase == _IMAGE_PULL else None,
-            )
-        )
-        if phase == _AFTER_HOST_KEY and not job.seals:
-            await see_new_host_key(self._context, 0.0)
-
-    async def _has_fetched(self, job: InstallJob, said: Fetched, printed: Printed) -> None:
-        """Recorded at the start, at each further tenth and at the end: a machine tells it each second."""
-        progressed = WeightsProgressed(
-            instance_id=self._context.instance_id,
-            occurred_at=now(),
-            attempt=job.attempt,
-            install_try=job.attempt_try,
-            fetched_bytes=min(said.bytes, said.total_bytes),
-            total_bytes=said.total_bytes,
-            files=min(said.files, said.files_total),
-            files_total=said.files_total,
-        )
-        if progressed.tenths > self._fetched:
-            self._fetched = progressed.tenths
-            printed.add(fetched(progressed))
-            await self._context.conclude(progressed)
-
-    async def _waits(self, what: str) -> None:
-        """A machine may print it for ever: only so many waits of one connection are recorded."""
-        self._waited_for.append(self._context.printable(what))
-        if len(self._waited_for) <= MOST_WAITS:
-            pause = self._context.settings.install_look_seconds
-            await self._context.delay(WAITING, f"waits for {self._waited_for[-1]}", pause)
-
-    async def _failed(self, job: InstallJob, status: int) -> None:
+    async def _failed(self, job: InstallJob, status: int, reports: InstallReports) -> None:
         failure = SshInstallFailed(
             instance_id=self._context.instance_id,
             occurred_at=now(),
             attempt=job.attempt,
             install_try=job.attempt_try,
             exit_status=status,
-            phase=self._phase,
-            output=tuple(self._lines),
-            reason=self._reason(status),
+            phase=reports.phase,
+            output=tuple(reports.lines),
+            reason=self._reason(status, reports),
         )
         instance = await self._context.conclude(failure)
         context = {"instance_id": str(instance.id), "instance": instance.specification.name}
@@ -300,13 +207,13 @@ class _Install:
         await self._context.delay(self._code_of(failure), failure.reason, pause)
         await self._context.lease.sleep(pause)
 
-    def _reason(self, status: int) -> str:
+    def _reason(self, status: int, reports: InstallReports) -> str:
         """What went wrong and, where the tools' words tell it, what that means and what to do."""
-        where = f"exit status {status} in phase {self._phase or 'none'}"
-        if shown := cause_of(tuple(self._lines), self._context.settings.machine_proxies):
+        where = f"exit status {status} in phase {reports.phase or 'none'}"
+        if shown := cause_of(tuple(reports.lines), self._context.settings.machine_proxies):
             explained = shown.cause.explained
             return f"{explained.means} {explained.advice} It was {where}: {shown.line}"
-        return f"{where}: {self._lines[-1] if self._lines else 'it said nothing'}"
+        return f"{where}: {reports.lines[-1] if reports.lines else 'it said nothing'}"
 
     async def _failures(self, instance: Instance) -> list[SshInstallFailed]:
         """The failed tries of this attempt, oldest first; none as long as they are too few to end it."""
@@ -330,8 +237,8 @@ class _Install:
         shown = cause_of(failure.output, self._context.settings.machine_proxies)
         return shown.cause.code if shown else INSTALL_FAILED
 
-    def _check_time(self) -> None:
+    def _check_time(self, reports: InstallReports) -> None:
         age_s = self._context.age_s()
         if age_s > self._context.settings.install_deadline_seconds:
-            waited = f"; it has waited for {self._waited_for[-1]}" if self._waited_for else ""
-            raise Rejected(INSTALL_TIMED_OUT, f"still in phase {self._phase or 'none'} after {age_s:.0f} s{waited}")
+            waited = f"; it has waited for {reports.waited_for[-1]}" if reports.waited_for else ""
+            raise Rejected(INSTALL_TIMED_OUT, f"still in phase {reports.phase or 'none'} after {age_s:.0f} s{waited}")

@@ -1,12 +1,13 @@
 """Which machine image a server is ordered with: no retired one, and none with the model of another organisation."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 import structlog
 
 from services.provisioner.action_context import ActionContext, now
-from services.provisioner.actions.store_image import COMMIT, MODEL, TYPE, VLLM
+from services.provisioner.actions.store_image import ARGUMENTS, COMMIT, MODEL, TYPE, VLLM, arguments_label
 from services.provisioner.provider import MachineImage, MachineImageGone, Order, ProviderError, TryAgain
 from shared.lifecycle.errors import InstanceUnknown
 from shared.lifecycle.events import MachineImageChosen, MachineImageUnusable
@@ -31,6 +32,7 @@ def fitting(
 ) -> list[MachineImage]:
     """Those that this server could boot from, the best first: with the model's weights, then the newest. Pure.
 
+    Of those with the weights, one comes first whose vLLM ran with the same arguments: it has what is compiled for them.
     Where the model on an image is not the instance's, or of another commit, it would only fill the disk. `commit`: the
     instance's by the hub, if its admission could not find out.
     """
@@ -42,7 +44,11 @@ def fitting(
         usable = image.available and image.zone == zone and image.id not in instance.unusable_images
         return usable and as_wished and of_its_model and image.size_gb <= wish.volume_gb
 
-    return sorted(filter(fits, images), key=lambda image: (MODEL in image.labels, image.created_at), reverse=True)
+    def worth(image: MachineImage) -> tuple[bool, bool, datetime]:
+        compiled = image.labels.get(ARGUMENTS) == arguments_label(wish.vllm_args)
+        return MODEL in image.labels, compiled, image.created_at
+
+    return sorted(filter(fits, images), key=worth, reverse=True)
 
 
 class MachineImages:

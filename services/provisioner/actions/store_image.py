@@ -1,7 +1,8 @@
 """Stores the boot disk of a sealed machine as a machine image. Its release follows from that."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Final
 
 from services.provisioner.action_context import ActionContext, now
@@ -17,6 +18,7 @@ TYPE: Final = "type"
 VLLM: Final = "vllm"
 MODEL: Final = "model"
 COMMIT: Final = "commit"
+ARGUMENTS: Final = "arguments"
 
 
 async def store_image(context: ActionContext) -> None:
@@ -25,9 +27,9 @@ async def store_image(context: ActionContext) -> None:
     async def once() -> None:
         instance = await context.guard()
         await _power_off(context, *the_server(instance))
-        image = await _stored(context, limit_s)
-        labels = labels_of(context, instance)
         sealed = await _sealed(context)
+        labels = labels_of(context, instance, sealed)
+        image = await _stored(context, labels, limit_s)
         await context.conclude(
             MachineImageStored(
                 instance_id=instance.id,
@@ -49,14 +51,23 @@ async def store_image(context: ActionContext) -> None:
     await persist(context, once, deadline_s=limit_s)
 
 
-def labels_of(context: ActionContext, instance: Instance) -> Mapping[str, str]:
-    """What launches know the image by. The vLLM image is the one that was asked for, whichever build of it is there."""
+def arguments_label(vllm_args: Sequence[str]) -> str:
+    """Tells vLLM's arguments apart; a label has no spaces and is short. Pure."""
+    return sha256("\0".join(vllm_args).encode()).hexdigest()[:16]
+
+
+def labels_of(context: ActionContext, instance: Instance, sealed: MachineSealed) -> Mapping[str, str]:
+    """What launches know the image by. The vLLM image is the one that was asked for, whichever build of it is there.
+
+    The commit is the one that the machine has fetched, if the admission did not find out.
+    """
     wish = instance.specification
     labels = {
         TYPE: instance.instance_type,
         VLLM: wish.image or context.settings.image_for(instance.instance_type),
         MODEL: wish.model,
-        COMMIT: wish.model and instance.findings.commit,
+        COMMIT: wish.model and (instance.findings.commit or sealed.commit),
+        ARGUMENTS: wish.model and arguments_label(wish.vllm_args),
     }
     return {name: value for name, value in labels.items() if value}
 
@@ -80,15 +91,13 @@ async def _power_off(context: ActionContext, zone: str, server_id: str) -> None:
         await context.lease.sleep(next(pauses))
 
 
-async def _stored(context: ActionContext, limit_s: float) -> MachineImage:
+async def _stored(context: ActionContext, labels: Mapping[str, str], limit_s: float) -> MachineImage:
     """The same image however often this is asked. Returns once servers can be created from it."""
     pauses = looks(context.settings.poll_seconds)
     while True:
         instance = await context.guard()
         zone, server_id = the_server(instance)
-        image = await context.provider.store_image(
-            zone, server_id, instance.id, instance.specification.name, labels_of(context, instance)
-        )
+        image = await context.provider.store_image(zone, server_id, instance.id, instance.specification.name, labels)
         if image is not None and image.available:
             return image
         in_time(context, "the machine image", limit_s)

@@ -1,4 +1,4 @@
-"""The install script as bytes for `bash -s` on a machine, and what its output and exit status mean."""
+"""The install script as bytes for `bash -s` on a machine, and what its exit status means."""
 
 import re
 import shlex
@@ -46,14 +46,6 @@ _INSTALL: Final = "".join(
 ENDING: Final = (_HERE / "ending.sh").read_text()
 """Shell functions by which run.sh and claim.sh end a running install."""
 _RUN: Final = ENDING + (_HERE / "run.sh").read_text()
-_MARK: Final = "::phase::"
-_IMAGE_MARK: Final = "::image::"
-_WAITING_MARK: Final = "::waiting::"
-_RESUMED_MARK: Final = "::resumed::"
-_WARMED_MARK: Final = "::warmed::"
-_NOT_WARMED_MARK: Final = "::not_warmed::"
-_WEIGHTS: Final = re.compile(r"::weights::(\d{1,15}) ([1-9]\d{0,14}) (\d{1,6}) ([1-9]\d{0,5})")
-
 COMMAND: Final = "bash -s"
 """The command to run over SSH. Its standard input is `stdin_of(job)`; close it afterwards."""
 
@@ -153,56 +145,6 @@ class InstallJob:
             raise ValueError("attempts and tries count from 1")
 
 
-@dataclass(frozen=True)
-class Phase:
-    """The install has begun this phase: the earlier ones are done."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class Image:
-    """The image that the machine takes: the job's, or its build for older drivers."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class HeldUp:
-    """The install waits for this, which passes by itself."""
-
-    what: str
-
-
-@dataclass(frozen=True)
-class Resumed:
-    """What it waited for is over."""
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """So much of the model is on the machine: of its `total_bytes`, and of its files."""
-
-    bytes: int
-    total_bytes: int
-    files: int
-    files_total: int
-
-
-@dataclass(frozen=True)
-class Warmed:
-    """vLLM has run the model of a machine image once; with a `reason` it has not."""
-
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class Output:
-    """Any other line."""
-
-    text: str
-
-
 def stdin_of(job: InstallJob) -> bytes:
     """Everything that `bash -s` reads. The secrets are only here, never on a command line or in an environment of ours.
 
@@ -253,25 +195,6 @@ def stdin_of(job: InstallJob) -> bytes:
         "COLDSTART_INSTALL": _INSTALL,
     }
     return f"{_assignments(outer)}{_RUN}".encode()
-
-
-def parse_line(line: str) -> Phase | Image | HeldUp | Resumed | Fetched | Warmed | Output:
-    """What one line of output means. A phase that the script does not declare is ordinary output."""
-    text = line.rstrip("\r\n")
-    if text.startswith(_IMAGE_MARK):
-        return Image(text.removeprefix(_IMAGE_MARK))
-    if text.startswith(_WAITING_MARK):
-        return HeldUp(text.removeprefix(_WAITING_MARK))
-    if text == _RESUMED_MARK:
-        return Resumed()
-    if text == _WARMED_MARK:
-        return Warmed()
-    if text.startswith(_NOT_WARMED_MARK):
-        return Warmed(text.removeprefix(_NOT_WARMED_MARK))
-    if fetched := _WEIGHTS.fullmatch(text):
-        return Fetched(*map(int, fetched.groups()))
-    name = text.removeprefix(_MARK)
-    return Phase(name) if text.startswith(_MARK) and name in {*PHASES, WARM, SEAL} else Output(text)
 
 
 def _tls(certificates: WorkerCertificates | None) -> Mapping[str, str]:

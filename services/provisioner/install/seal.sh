@@ -13,6 +13,7 @@ kept_in_memory=(/etc/ssh /root/.ssh /var/log /var/lib/systemd)
 seal() {
   mountpoint --quiet "$root/run" || fail "/run is not in memory, so nothing can be kept there while the disk is sealed."
   [[ -z $MODEL || -n $WEIGHTS ]] || fail "The model's weights are not on this machine, so they cannot be stored with it."
+  [[ -z $MODEL ]] || echo "::commit::$REVISION"
   systemctl stop docker.socket docker
   let_packages_be
   keep_in_memory

@@ -27,16 +27,22 @@ def rebuild_of(builder: Instance, builders: Iterable[Instance], vllm_image: str,
         return None
     if image.vllm_image == vllm_image or at - image.stored_at < SETTLED:
         return None
-    if any(_is_instead_of(image, other.stored_image, vllm_image) for other in builders):
+    if any(_is_instead_of(builder, other, vllm_image) for other in builders):
         return None
     return uuid5(builder.id, vllm_image)
 
 
-def _is_instead_of(image: StoredImage, other: StoredImage | None, vllm_image: str) -> bool:
-    if other is None:
+def place_of(builder: Instance, image: StoredImage) -> tuple[object, ...]:
+    """What of two images launches would use alike, whichever is newer."""
+    owner = builder.specification.organization_id if image.model else None
+    return image.zone, image.instance_type, image.model, builder.specification.vllm_args, owner
+
+
+def _is_instead_of(builder: Instance, other: Instance, vllm_image: str) -> bool:
+    image, later = builder.stored_image, other.stored_image
+    if image is None or later is None:
         return False
-    same_place = (other.zone, other.instance_type, other.model) == (image.zone, image.instance_type, image.model)
-    return same_place and other.vllm_image == vllm_image
+    return place_of(other, later) == place_of(builder, image) and later.vllm_image == vllm_image
 
 
 async def rebuild(context: ReconciliationContext, builder: Instance, builders: Iterable[Instance]) -> None:

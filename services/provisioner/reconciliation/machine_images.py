@@ -9,7 +9,7 @@ from uuid import UUID
 from services.provisioner.action_context import Overtaken
 from services.provisioner.provider import MachineImage
 from services.provisioner.reconciliation.context import ReconciliationContext, asked, guarded
-from services.provisioner.reconciliation.image_rebuilds import rebuild
+from services.provisioner.reconciliation.image_rebuilds import place_of, rebuild
 from services.provisioner.reconciliation.ownership import ELSEWHERE, UNTAGGED
 from services.provisioner.reconciliation.results import (
     Ended,
@@ -37,7 +37,7 @@ VANISHED: Final = "vanished"
 def reason_to_retire(builder: Instance, builders: Iterable[Instance], at: datetime, max_age: timedelta) -> str | None:
     """Why no launch shall choose its image any more; None as long as one may. Pure.
 
-    A newer image of the same zone, type, model and owner supersedes it, such as one with another vLLM image.
+    A newer image of the same zone, type, model, arguments and owner supersedes it, such as one with another vLLM image.
     """
     image = builder.stored_image
     if image is None or image.retired_at is not None:
@@ -46,14 +46,9 @@ def reason_to_retire(builder: Instance, builders: Iterable[Instance], at: dateti
         later = other.stored_image
         if later is None or later.retired_at is not None:
             continue
-        if _place_of(other, later) == _place_of(builder, image) and later.stored_at > image.stored_at:
+        if place_of(other, later) == place_of(builder, image) and later.stored_at > image.stored_at:
             return SUPERSEDED
     return TOO_OLD if at - image.stored_at > max_age else None
-
-
-def _place_of(builder: Instance, image: StoredImage) -> tuple[object, ...]:
-    owner = builder.specification.organization_id if image.model else None
-    return image.zone, image.instance_type, image.model, owner
 
 
 class _Rules(NamedTuple):

@@ -19,21 +19,10 @@ import pytest
 
 from services.provisioner.actions.install import sealing
 from services.provisioner.install import script
+from services.provisioner.install.output import CommitToStore, Fetched, Phase, Warmed, parse_line
 from services.provisioner.install.proxies import Proxies
 from services.provisioner.install.registry import Registry
-from services.provisioner.install.script import (
-    INTERRUPTED,
-    PHASES,
-    SEAL,
-    SUPERSEDED,
-    WARM,
-    Fetched,
-    InstallJob,
-    Phase,
-    Warmed,
-    parse_line,
-    stdin_of,
-)
+from services.provisioner.install.script import INTERRUPTED, PHASES, SEAL, SUPERSEDED, WARM, InstallJob, stdin_of
 from services.provisioner.providers.machines import claims
 from shared.secrets import Secrets
 from simulator.cloud.ports import Hardware
@@ -212,6 +201,7 @@ async def test_the_model_of_a_machine_image_is_run_once_before_the_machine_is_se
         status, running = await install(machine, SEALING_MODEL)
         assert (status, tuple(running.phases)) == (0, (*PHASES[:-1], WARM, SEAL)), running.text
         assert warmed(running) == [Warmed()]
+        assert CommitToStore(str(SEALING_MODEL.revision)) in map(parse_line, running.lines)
         assert "vLLM: " in running.text
         assert (await install(machine, SEALING_MODEL))[1].text == running.text
         assert len(started) == 1

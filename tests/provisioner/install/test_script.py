@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.provisioner.install.script import PHASES, Image, InstallJob, Output, Phase, parse_line, stdin_of
+from services.provisioner.install.output import Image, Output, Phase, parse_line
+from services.provisioner.install.script import PHASES, InstallJob, stdin_of
 
 JOB = InstallJob(
     attempt=1, attempt_try=1, image="vllm/vllm-openai:v0.32.0", model="a/b", task="generate", worker_port=8000,

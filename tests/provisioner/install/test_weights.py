@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import snapshot_download
 
-from services.provisioner.install.script import Fetched
+from services.provisioner.install.output import Fetched
 from tests.provisioner.install.fetching import (
     BLOCK,
     COMMIT,

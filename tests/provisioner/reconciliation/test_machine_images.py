@@ -46,6 +46,12 @@ def a_build(days: float, owner: UUID | None = None, **image: Any) -> Instance:
     return given(*history, f.machine_image_stored(occurred_at=at, **image))
 
 
+def ran_with(argument: str, days: float, **image: Any) -> Instance:
+    history = h.a_sealed_machine(model="a/b", vllm_args=(argument,))
+    stored = f.machine_image_stored(occurred_at=f.AT + timedelta(days=days), image_id=argument, model="a/b", **image)
+    return given(*history, stored)
+
+
 def images_removed(report: Report) -> list[tuple[str, Reason]]:
     return [(each.id, each.reason) for each in report.removed if each.kind is Kind.MACHINE_IMAGE]
 
@@ -79,6 +85,11 @@ def test_a_newer_image_of_the_same_place_supersedes_it() -> None:
 )
 def test_an_image_of_another_zone_type_or_model_does_not(new: Instance) -> None:
     old = a_build(0)
+    assert reason_to_retire(old, [old, new], f.AT + timedelta(days=2), LONG) is None
+
+
+def test_an_image_whose_model_was_run_with_other_arguments_does_not() -> None:
+    old, new = ran_with("--seed=1", 0), ran_with("--seed=2", 1)
     assert reason_to_retire(old, [old, new], f.AT + timedelta(days=2), LONG) is None
 
 
@@ -330,6 +341,13 @@ def test_an_image_that_has_a_newer_one_beside_it_is_not_built_anew() -> None:
     assert rebuild_of(build, [build, newer], NEWER, LATER) is None
     elsewhere = a_build(0, image_id="new", vllm_image=NEWER, zone="fr-par-1")
     assert rebuild_of(build, [build, elsewhere], NEWER, LATER) is not None
+
+
+def test_an_image_beside_which_the_newer_one_ran_its_model_with_other_arguments_is_built_anew() -> None:
+    build, other = ran_with("--seed=1", 0), ran_with("--seed=2", 0, vllm_image=NEWER)
+    same = ran_with("--seed=1", 0, vllm_image=NEWER)
+    assert rebuild_of(build, [build, other], NEWER, LATER) is not None
+    assert rebuild_of(build, [build, same], NEWER, LATER) is None
 
 
 def test_an_image_of_an_organisation_or_with_a_chosen_vllm_image_is_not_built_anew() -> None:
