@@ -34,6 +34,7 @@ _INSTALL: Final = "".join(
         "data_disk",
         "disk_space",
         "weights",
+        "weights_download",
         "weights_ranges",
         "site",
         "registry",

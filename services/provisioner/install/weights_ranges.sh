@@ -113,6 +113,15 @@ check_if_last() {
   fi
 }
 
+# Of all files, which are whole now: one may have got ranges before an earlier try went on with it in one piece, or from
+# a worker that had begun one just before another had the whole file.
+remove_ranges() {
+  local i
+  for i in "${!weights_blob[@]}"; do
+    forget_ranges "$i"
+  done
+}
+
 forget_ranges() {
   local blob=$weights_blobs/${weights_blob[$1]}
   rm -f "$blob.joined.coldstart" "$blob".coldstart.*

@@ -11,11 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from services.provisioner.install.script import Fetched, parse_line
+from services.provisioner.install.output import Fetched, parse_line
 from tests.provisioner.install.lying_hub import Answer, LyingHub
 
 HERE: Final = Path("services/provisioner/install")
-SCRIPT: Final = "".join((HERE / f"{name}.sh").read_text() for name in ("disk_space", "weights", "weights_ranges"))
+SCRIPT: Final = "".join(
+    (HERE / f"{name}.sh").read_text() for name in ("disk_space", "weights", "weights_download", "weights_ranges")
+)
 COMMIT: Final = "7ae557604adf67be50417f59c2c2f167def9a775"
 TOKEN: Final = 'hf_"of\\us'
 LARGE: Final = hashlib.shake_256(b"1").digest(300_000)

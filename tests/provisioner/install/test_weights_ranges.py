@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 
-from services.provisioner.install.script import Fetched
+from services.provisioner.install.output import Fetched
 from tests.provisioner.install.fetching import (
     BLOCK,
     FILES,
@@ -102,7 +102,7 @@ def test_a_range_that_was_copied_but_not_marked_is_copied_again(tmp_path: Path, 
 def test_a_server_without_ranges_sends_the_file_in_one_piece(tmp_path: Path, hub: LyingHub) -> None:
     hub.always[NAME] = Answer(ranges=False)
     status, said = run(tmp_path, hub, more=SMALL)
-    assert (status, is_whole(tmp_path)) == (0, True), said
+    assert (status, is_whole(tmp_path), left_over(tmp_path)) == (0, True, []), said
     assert f"{NAME}: the server does not send it in ranges, so it is fetched in one piece." in said
 
 
@@ -112,6 +112,19 @@ def test_a_file_that_was_begun_in_one_piece_goes_on_so(tmp_path: Path, hub: Lyin
     status, said = run(tmp_path, hub, more=SMALL)
     assert (status, is_whole(tmp_path)) == (0, True), said
     assert hub.begins_at(NAME) == [100_000]
+
+
+@pytest.mark.parametrize("fetched", [100_000, len(LARGE)], ids=["half", "whole"])
+def test_ranges_of_a_file_that_an_earlier_try_went_on_with_in_one_piece_are_removed(
+    tmp_path: Path, hub: LyingHub, fetched: int
+) -> None:
+    blobs(tmp_path).mkdir(parents=True)
+    blob = blobs(tmp_path) / blob_of(LARGE)
+    blob.with_name(f"{blob.name}{'.coldstart' if fetched < len(LARGE) else ''}").write_bytes(LARGE[:fetched])
+    for end in ("coldstart.0-65536", "coldstart.65536-131072.placed", "joined.coldstart"):
+        blob.with_name(f"{blob.name}.{end}").write_bytes(LARGE[:1000])
+    status, said = run(tmp_path, hub, more=SMALL)
+    assert (status, is_whole(tmp_path), left_over(tmp_path)) == (0, True, []), said
 
 
 def test_ranges_that_make_no_right_file_are_fetched_again_in_one_piece(tmp_path: Path, hub: LyingHub) -> None:
@@ -173,7 +186,7 @@ def test_room_is_needed_for_the_ranges_that_are_copied_too(tmp_path: Path, hub: 
 def test_a_disk_that_fills_up_while_a_range_is_copied_is_named(tmp_path: Path, hub: LyingHub) -> None:
     data = tmp_path / "mnt/data"
     data.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", data], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", data], check=True)
     try:
         no_look = f"weights_range={200_704}; disk_of() {{ return 1; }}"
         status, said = run(tmp_path, hub, NAME, more=no_look)
