@@ -12,7 +12,7 @@ from shared.postgres.statements import statement
 class DayCost(BaseModel):
     """The cost of servers on one day in UTC, at list price; `organization_id` is None for shared instances.
 
-    `machine_images` is what keeping those cost besides. Like other storage, it counts towards no spending limit.
+    `machine_images` is what keeping those cost besides. Both count towards the organisation's monthly limit.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,11 +37,11 @@ class CostRepository:
         return int(await self._pool.fetchval(_sql("unpriced"), first, last, _in_utc(at), organization_id))
 
     async def of_month(self, organization_id: UUID, at: datetime) -> dict[str, float]:
-        """The cost by currency in the month of `at` (UTC), until then."""
+        """The cost by currency of servers and machine images in the month of `at` (UTC), until then."""
         today = at.astimezone(UTC).date()
         spent: dict[str, float] = {}
         for day in await self.by_day(today.replace(day=1), today, at, organization_id):
-            spent[day.currency] = spent.get(day.currency, 0.0) + day.cost
+            spent[day.currency] = spent.get(day.currency, 0.0) + day.cost + day.machine_images
         return spent
 
 

@@ -22,6 +22,7 @@ from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 from shared.offers.instance_types import InstanceTypes
 from shared.postgres.connection import connect_pool
+from tests.api.control.test_costs import kept_from
 from tests.api.stage import RunningApi, Stage, until
 from tests.lifecycle import facts as f
 from tests.lifecycle import histories as h
@@ -100,6 +101,18 @@ async def test_a_month_s_limit_is_told_once_to_each_running_instance_and_changes
         after = await replicas.now(instance)
         assert (after.status, after.progress_percent) == (instance.status, instance.progress_percent)
     assert await replicas.told(failed) == []
+
+
+async def test_the_machine_images_of_an_organisation_count_towards_its_month(replicas: Replicas) -> None:
+    acme = await replicas.api.organization("acme", spend_per_month=10.5)
+    running = await replicas.running(acme, *READY)
+    await replicas.check()
+    assert await replicas.told(running) == []
+    for owner in (None, UUID(acme["id"])):
+        kept = kept_from(AT - timedelta(hours=10), price=73.0, owner=owner)
+        await replicas.api.projected(await replicas.stage.happened(*kept))
+        await replicas.check()
+        assert [event.spent for event in await replicas.told(running)] == ([] if owner is None else [11.0])
 
 
 async def test_another_month_and_another_limit_are_told_anew(replicas: Replicas) -> None:
