@@ -9,6 +9,7 @@ import asyncssh
 from pydantic import BaseModel, Field
 
 from simulator.host.cloud_init import CloudInit, WrittenFile
+from simulator.host.network_requests import NetworkRequests
 
 _STAND_IN: Final = Path(__file__).parent / "standins" / "client.bash"
 _STAND_INS: Final = (
@@ -117,6 +118,7 @@ class Disk:
         self._boot = folder / "boot"
         self._anew = folder / "anew"
         self.contents = Contents()
+        self.network_requests = NetworkRequests(folder)
         self._removing = Lock()
 
     @property
@@ -181,6 +183,7 @@ class Disk:
         self.contents = Contents.model_validate_json(self._contents.read_bytes())
         self.contents.failed_installs = 0
         self.save()
+        self.network_requests.forget()
         self._boot.unlink(missing_ok=True)
         self._anew.touch()
 

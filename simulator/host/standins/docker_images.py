@@ -6,6 +6,7 @@ import json
 from typing import Final
 
 from simulator.host.model import DISK_WRITE, NETWORK, REGISTRY, MachineModel
+from simulator.host.network_requests import AskedOf
 from simulator.host.standins.call import Call, Flags, Machine
 
 _REPOSITORY: Final = "vllm/vllm-openai"
@@ -79,14 +80,16 @@ async def pull(machine: Machine, call: Call, image: str) -> int:
         call.err(f"Error response from daemon: manifest for {image} not found: manifest unknown: manifest unknown")
         return 1
     call.out(f"{tag}: Pulling from {repository}")
-    known = image in machine.disk.contents.images
+    known, size = image in machine.disk.contents.images, 0.0
     if not known:
         if machine.model is None:
             await _pull_layers(call, image, machine.scenario.image_pull)
         else:
-            await _pull_at_rates(call, image, machine.model)
+            await pull_at_rates(call, image, machine.model)
+        size = machine.model.rates.image_bytes if machine.model else _LAYERS * _LAYER_BYTES
         machine.disk.contents.images.add(image)
         machine.disk.save()
+    machine.disk.network_requests.note(AskedOf.REGISTRY, image, size)
     call.out(f"Digest: sha256:{_digest(image)}")
     call.out(f"Status: {'Image is up to date' if known else 'Downloaded newer image'} for {image}")
     call.out(f"docker.io/{image}")
@@ -102,7 +105,7 @@ async def _pull_layers(call: Call, image: str, seconds: float) -> None:
         call.out(f"{layer}: Verifying Checksum\n{layer}: Download complete\n{layer}: Pull complete")
 
 
-async def _pull_at_rates(call: Call, image: str, model: MachineModel) -> None:
+async def pull_at_rates(call: Call, image: str, model: MachineModel) -> None:
     """Layers come some at a time, and are unpacked one after the other, each as soon as those before it are."""
     rates = model.rates
     sizes = [gigabytes * 10**9 for gigabytes in rates.image_layers]

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from simulator.host.model import APT, NETWORK, MachineModel
+from simulator.host.network_requests import AskedOf
 from simulator.host.standins import weights
 from simulator.host.standins.call import Call, Flags, Machine, Refused
 
@@ -26,6 +27,7 @@ async def apt_get(machine: Machine, call: Call) -> int:
     if machine.packages_locked:
         call.err("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 1 (unattended-upgr)")
         return _APT_FAILED
+    machine.disk.network_requests.note(AskedOf.PACKAGES, " ".join((given.command, *given.packages)))
     if given.command == "update":
         if machine.model is not None:
             await machine.model.sleep(machine.model.rates.apt_update_seconds)
@@ -110,6 +112,7 @@ async def curl(machine: Machine, call: Call) -> int:
     flags.add_argument("url", choices=(f"{_TOOLKIT_SITE}/gpgkey",))
     asked = flags.parse_args(call.arguments)
     _download(asked.output, machine.disk.root)
+    machine.disk.network_requests.note(AskedOf.PACKAGES, asked.url)
     if asked.write_out:
         call.out("000")
     return 0

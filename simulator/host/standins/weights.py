@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from simulator.host.model import DISK_READ, DISK_WRITE, HUB, NETWORK
+from simulator.host.network_requests import AskedOf
 from simulator.host.standins import mirrored
 from simulator.host.standins.call import Call, Flags, Machine, Refused
 from simulator.hub.files import RepositoryFile, repository
@@ -71,7 +72,11 @@ async def curl(machine: Machine, call: Call) -> int:
         call.err(f"curl: (22) The requested URL returned error: {status}")
         return _HTTP_ERROR
     begin, end = _span(given, file.size)
-    return await _transfer(machine, call, Fetch(file, given.output, given.speed_time, failure, begin, end))
+    before = _size_of(given.output)
+    try:
+        return await _transfer(machine, call, Fetch(file, given.output, given.speed_time, failure, begin, end))
+    finally:
+        machine.disk.network_requests.note(AskedOf.HUB, file.path, _size_of(given.output) - before)
 
 
 async def copy_range(machine: Machine, call: Call) -> int:
@@ -143,8 +148,11 @@ def _span(given: Namespace, size: int) -> tuple[int, int]:
         return 0, size
     if given.header is None or given.continue_at != given.header["begin"]:
         raise Refused(f"--continue-at {given.continue_at} with {given.header}")
-    has = given.output.stat().st_size if given.output.exists() else 0
-    return int(given.continue_at) - has, min(size, int(given.header["last"]) + 1)
+    return int(given.continue_at) - _size_of(given.output), min(size, int(given.header["last"]) + 1)
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _model(asked: re.Match[str]) -> Model | None:
