@@ -41,30 +41,34 @@ def floor(cell: Cell, *, image: bool = True, weights: bool = True, compiled: boo
     before = CREATE_S + BOOT_VOLUME_S + VOLUME_UPDATE_S + POWER_ON_S + rates.boot_seconds + rates.driver_seconds
     bytes_of_image = rates.image_bytes if image else 0.0
     bytes_of_weights = cell.weights if weights else 0
-    packages = (rates.docker_megabytes + rates.toolkit_megabytes) * _MEGABYTE if image else 0.0
+    bytes_of_packages = (rates.docker_megabytes + rates.toolkit_megabytes) * _MEGABYTE if image else 0.0
     load = cell.weights / _MEGABYTE / min(rates.load, rates.disk_read)
     compiling = rates.compiled_seconds if compiled else rates.compile_seconds
     return Floor(
         before=before,
         image=_image(rates) if image else 0.0,
         weights=_fetch(rates, cell) if weights else 0.0,
-        network=(bytes_of_image + bytes_of_weights + packages) / _MEGABYTE / rates.network,
+        network=(bytes_of_image + bytes_of_weights + bytes_of_packages) / _MEGABYTE / rates.network,
         after=rates.container_seconds + rates.engine_seconds + load + compiling + rates.graph_seconds,
     )
 
 
-def _image(rates: Rates) -> float:
-    """Packages, then the slower of download and unpacking."""
-    packages = (
+def packages(rates: Rates) -> float:
+    """Docker and NVIDIA's toolkit, before the image can be pulled."""
+    return (
         2 * rates.apt_update_seconds
         + (rates.docker_megabytes + rates.toolkit_megabytes) / min(rates.apt, rates.network)
         + rates.docker_setup_seconds
         + rates.toolkit_setup_seconds
         + rates.docker_restart_seconds
     )
+
+
+def _image(rates: Rates) -> float:
+    """Packages, then the slower of download and unpacking."""
     downloaded = rates.image_bytes / _MEGABYTE
     unpacked = downloaded * rates.image_growth / min(rates.unpack, rates.disk_write)
-    return packages + max(downloaded / min(rates.registry, rates.network), unpacked)
+    return packages(rates) + max(downloaded / min(rates.registry, rates.network), unpacked)
 
 
 def _fetch(rates: Rates, cell: Cell) -> float:

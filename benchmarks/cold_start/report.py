@@ -41,23 +41,23 @@ def goals(table: Table) -> list[Goal]:
         for way, launched in by_way.items():
             if way is Way.VLLM:
                 continue
-            if (today := by_way.get(Way.VLLM)) is not None:
-                share = launched.seconds / today.seconds
-                found.append(Goal(f"{cell}, {way}: not slower than before", share, SLOWER))
+            if (today := by_way.get(way.base)) is not None:
+                share, before = launched.seconds / today.seconds, "before" if way.base is Way.VLLM else way.base
+                found.append(Goal(f"{cell}, {way}: not slower than {before}", share, SLOWER))
                 if cell == GOAL_CELL:
-                    found.append(Goal(f"{cell}, {way}: share of before", share, way.goal, held=False))
+                    found.append(Goal(f"{cell}, {way}: share of {before}", share, way.goal, held=False))
             of_floor = launched.seconds / way.floor(cell).seconds
             found.append(Goal(f"{cell}, {way}: share of the floor", of_floor, MOST_OF_FLOOR))
     return found
 
 
 def rows(table: Table, ways: Sequence[Way]) -> list[str]:
-    """The table in Markdown: seconds, the share of the first way, and the share of each way's floor."""
+    """The table in Markdown: seconds, the share of the first way or of its own base, and each way's floor."""
     heads = ["model", "GPU", "type", *(str(way) for way in ways)]
     lines = [_row(heads), _row(["---"] * len(heads))]
     for cell, by_way in table.items():
-        first = by_way.get(ways[0])
-        cells = [_shown(by_way[way], first) if way in by_way else "–" for way in ways]
+        base = {way: by_way.get(way.base if way is Way.REINSTALL else ways[0]) for way in ways}
+        cells = [_shown(by_way[way], base[way]) if way in by_way else "–" for way in ways]
         lines.append(_row([cell.size, cell.gpu, cell.instance_type, *cells]))
     return lines
 

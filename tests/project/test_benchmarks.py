@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks.cold_start.connections import ends
 from benchmarks.cold_start.figures import CELLS, Cell
 from benchmarks.cold_start.floor import floor
 from benchmarks.cold_start.launches import Launched, Way
@@ -14,6 +15,11 @@ def test_the_fleet_is_measured_against_its_time_and_its_memory() -> None:
     assert missed(launching_s=89.0, memory_mb=299.0) == []
     assert missed(launching_s=90.0, memory_mb=299.0) == ["all ready or failed in under 90 s"]
     assert missed(launching_s=89.0, memory_mb=300.0) == ["the provisioner under 300 MB"]
+
+
+def test_more_connections_for_the_weights_do_not_delay_the_image_of_7b_but_that_of_32b() -> None:
+    assert [round(seconds) for count in (8, 16) for seconds in ends(Cell("7B", "L40S"), count)] == [247, 52, 247, 51]
+    assert [round(ends(Cell("32B", "L40S"), count)[0]) for count in (8, 16)] == [249, 270]
 
 
 SEVEN_ON_L40S = Cell("7B", "L40S")
@@ -82,3 +88,27 @@ def test_the_path_marks_what_the_next_step_waited_for() -> None:
     lines = path(Launched(SEVEN_ON_L40S, Way.VLLM, 600.0, [step, {**step, "critical": True}, {**step, "seconds": 0.1}]))
     assert [line[:4] for line in lines[1:]] == ["    ", "  * "]
     assert lines[1].endswith("41 s to spare")
+
+
+def test_a_reinstall_is_compared_with_the_first_install_and_finds_all_but_vllm_s_start_done() -> None:
+    least = Way.REINSTALL.floor(SEVEN_ON_L40S)
+    assert least.seconds == Way.WEIGHTS.floor(SEVEN_ON_L40S).after
+    by_way = {way: launched(seconds, way) for way, seconds in ((Way.VLLM, 600.0), (Way.HOST, 500.0))}
+    table = {SEVEN_ON_L40S: {**by_way, Way.REINSTALL: launched(200.0, Way.REINSTALL)}}
+    told = [goal for goal in goals(table) if Way.REINSTALL in goal.words]
+    assert [(goal.seen, goal.most) for goal in told[:2]] == [(0.4, 1.02), (0.4, 0.3)]
+    assert "the host fetches" in told[1].words
+    assert rows(table, list(Way))[-1].endswith("| – | – | 200 s, 0.40 × (floor 196 s) |")
+
+
+def test_a_launch_must_have_booted_from_the_image_that_was_built_for_it() -> None:
+    images = {"plain-model": None, "seven": SEVEN_ON_L40S.model, "half": Cell("0.5B", "L40S").model}
+    right = {
+        (way, image)
+        for way in Way
+        for image in (None, "unknown", *images)
+        if way.boots_from(image, SEVEN_ON_L40S, images)
+    }
+    assert right == {
+        (Way.VLLM, None), (Way.HOST, None), (Way.REINSTALL, None), (Way.IMAGE, "plain-model"), (Way.WEIGHTS, "seven"),
+    }  # fmt: skip
