@@ -75,31 +75,6 @@ class DeploymentStatus(OpenEnum):
     DELETED = "deleted"
 
 
-class DeploymentTimelineRow(Answer):
-    """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact.
-
-    `status`, `wanted` and `revision` are those of the deployment after it. `words` say what happened and why, for
-    people; they are empty for an event that a newer version has written.
-    """
-
-    version: int
-    sequence: int
-    type: str
-    status: DeploymentStatus
-    wanted: int
-    revision: int
-    occurred_at: AwareDatetime
-    recorded_at: AwareDatetime
-    actor: str
-    data: dict[str, Any]
-    words: str
-
-
-class DeploymentTimelineRowPage(Answer):
-    items: list[DeploymentTimelineRow]
-    next_cursor: str | None
-
-
 class DeploymentTrouble(Answer):
     """`code` is stable, for programs; `message` says what to do, for people."""
 
@@ -169,6 +144,12 @@ class Interval(Answer):
     seconds: float
     critical: bool
     slack_seconds: float
+
+
+class Kind(OpenEnum):
+    KEY = "key"
+    SESSION = "session"
+    SERVICE = "service"
 
 
 class LaunchOutcome(OpenEnum):
@@ -418,26 +399,6 @@ class Template(Answer):
     vllm_args: list[str]
 
 
-class TimelineRow(Answer):
-    """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact."""
-
-    version: int
-    sequence: int
-    type: str
-    status: Status
-    progress_percent: int
-    attempt: int
-    occurred_at: AwareDatetime
-    recorded_at: AwareDatetime
-    actor: str
-    data: dict[str, Any]
-
-
-class TimelineRowPage(Answer):
-    items: list[TimelineRow]
-    next_cursor: str | None
-
-
 class Tone(OpenEnum):
     NEUTRAL = "neutral"
     PROGRESS = "progress"
@@ -500,6 +461,17 @@ class WakingCandidate(Answer):
 class WorkerTls(OpenEnum):
     MUTUAL = "mutual"
     OFF = "off"
+
+
+class Actor(Answer):
+    """`id` is the API key's, also of a console session, which is signed in with one. A service has none.
+
+    `name` is that of the key, or of the service, when it asked.
+    """
+
+    kind: Kind
+    id: UUID | None
+    name: str
 
 
 class AskedView(Answer):
@@ -579,6 +551,33 @@ class DeploymentLoadView(Answer):
     served_per_s: float
     lead: Lead
     slots: list[LoadSlot]
+
+
+class DeploymentTimelineRow(Answer):
+    """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact.
+
+    `status`, `wanted` and `revision` are those of the deployment after it. `words` say what happened and why, for
+    people; they are empty for an event that a newer version has written. `actor` is the service that recorded it;
+    `requested_by` who asked for it, null if nobody did.
+    """
+
+    version: int
+    sequence: int
+    type: str
+    status: DeploymentStatus
+    wanted: int
+    revision: int
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    actor: str
+    requested_by: Actor | None
+    data: dict[str, Any]
+    words: str
+
+
+class DeploymentTimelineRowPage(Answer):
+    items: list[DeploymentTimelineRow]
+    next_cursor: str | None
 
 
 class Estimate(Answer):
@@ -679,6 +678,8 @@ class InstanceView(Answer):
     currency: str | None
     cost: float | None
     server_on: bool
+    created_by: Actor | None
+    requested_by: Actor | None
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     updated_at: AwareDatetime
@@ -782,6 +783,8 @@ class NewInstance(Answer):
     currency: str | None
     cost: float | None
     server_on: bool
+    created_by: Actor | None
+    requested_by: Actor | None
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     updated_at: AwareDatetime
@@ -848,6 +851,30 @@ class ScalingExplanation(Answer):
     steps: list[str]
 
 
+class TimelineRow(Answer):
+    """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact.
+
+    `actor` is the service that recorded it; `requested_by` who asked for it, null if nobody did.
+    """
+
+    version: int
+    sequence: int
+    type: str
+    status: Status
+    progress_percent: int
+    attempt: int
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    actor: str
+    requested_by: Actor | None
+    data: dict[str, Any]
+
+
+class TimelineRowPage(Answer):
+    items: list[TimelineRow]
+    next_cursor: str | None
+
+
 class UsualSteps(Answer):
     """In the order of a launch; `basis` names the launches used."""
 
@@ -896,6 +923,8 @@ class NewDeployment(Answer):
     degraded: Degraded | None
     wish: DeploymentWish
     actions: list[DeploymentIntent]
+    created_by: Actor | None
+    requested_by: Actor | None
     created_at: AwareDatetime
     updated_at: AwareDatetime
     as_of: AwareDatetime
@@ -916,6 +945,7 @@ class DeploymentDescription(Answer):
 
     `status_label` is its status in words; `doing` says what it does or what hinders it, and is empty if nothing does.
     `wanted` replicas are to serve; how many are ready is for their instances to say. `actions` are possible now.
+    `created_by` asked for it, `requested_by` for the last change; None where that was not recorded.
     """
 
     id: UUID
@@ -935,6 +965,8 @@ class DeploymentDescription(Answer):
     degraded: Degraded | None
     wish: DeploymentWish
     actions: list[DeploymentIntent]
+    created_by: Actor | None = None
+    requested_by: Actor | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime
     as_of: AwareDatetime
@@ -966,6 +998,8 @@ class DeploymentView(Answer):
     degraded: Degraded | None
     wish: DeploymentWish
     actions: list[DeploymentIntent]
+    created_by: Actor | None
+    requested_by: Actor | None
     created_at: AwareDatetime
     updated_at: AwareDatetime
     as_of: AwareDatetime

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from shared.actor import Actor
 from shared.eta.estimate import Estimate
 from shared.lifecycle.cost import cost
 from shared.lifecycle.decide import Intent, possible_actions
@@ -40,7 +41,8 @@ class Description(BaseModel):
     `image` is the worker's, once the machine has chosen the build that its driver can run; `vllm_version` is which
     vLLM that says it is. `worker_tls` is how it is talked to; None before an install of it has begun. `replica`:
     which one of which deployment it is, if it is one. `purpose`: to `serve`, or to build a
-    `machine_image`.
+    `machine_image`. `created_by` asked for it, `requested_by` for the last thing that anybody asked of it; None where
+    that was not recorded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,6 +83,8 @@ class Description(BaseModel):
     currency: str | None
     cost: float | None
     server_on: bool
+    created_by: Actor | None = None
+    requested_by: Actor | None = None
     created_at: AwareDatetime
     ready_at: AwareDatetime | None
     updated_at: AwareDatetime
@@ -128,6 +132,8 @@ class Description(BaseModel):
             currency=instance.currency,
             cost=None if spent is None else round(spent, _CENTS_OF_CENTS),
             server_on=instance.server_on,
+            created_by=instance.created_by,
+            requested_by=instance.requested_by,
             created_at=instance.created_at,
             ready_at=instance.ready_at,
             updated_at=instance.updated_at,

@@ -20,6 +20,7 @@ KEPT: Final = (
     "webhook_deliveries",
     "webhook_replays",
     "webhook_checkpoint",
+    "audit_log",
 )
 """In an order in which each refers only to those before it."""
 _CHUNK_BYTES: Final = 1_000_000

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from services.api.access.repository import ApiKeyRepository
 from services.api.admission.build import admission_services
 from services.api.admission.read_your_writes import ReadYourWrites
 from services.api.application import application
+from services.api.audit.build import audit_services
 from services.api.catalogue.access_records import KnownAccess
 from services.api.catalogue.build import catalogue_services, loaded_access_cache
 from services.api.console.build import console_services
@@ -188,8 +190,10 @@ async def _wired(  # long - every room in turn, as they need each other
             await bus.connection.subscribe(SUBJECT, cb=observers.on_message)
             launching = admission.replica_launches
             await bus.connection.subscribe(LAUNCHES, queue=LAUNCHING_QUEUE, cb=launching.on_message)
+            audit = audit_services(pool)
             rooms = (
                 bus,
+                audit,
                 database,
                 access,
                 tenancy,
@@ -219,6 +223,7 @@ async def _wired(  # long - every room in turn, as they need each other
                 estimates.run(),
                 deployments.recent.run(),
                 launching.run(),
+                audit.audit.keep(timedelta(days=settings.audit_retention_days)),
                 *watching,
             )
             shown = partial(metrics.rendered, feed.feed, router.gauges, bus.jetstream)

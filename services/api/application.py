@@ -19,6 +19,7 @@ from services.api.console.assets import Assets
 from services.api.console.rendering import engine
 from services.api.control import (
     api_keys,
+    audit,
     costs,
     critical_path,
     deployment_load,
@@ -78,6 +79,7 @@ _PARTS = (
     costs,
     usage,
     webhooks,
+    audit,
     model_resolution,
     reconciliation,
     links,

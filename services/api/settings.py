@@ -3,6 +3,7 @@
 from typing import Literal
 
 from services.api.admission.settings import AdmissionSettings
+from services.api.audit.settings import AuditSettings
 from services.api.catalogue.settings import CatalogueSettings
 from services.api.console.settings import ConsoleSettings
 from services.api.control.settings import ControlSettings
@@ -11,7 +12,13 @@ from services.api.router.settings import RouterSettings
 
 
 class ApiSettings(
-    RouterSettings, CatalogueSettings, AdmissionSettings, EstimateSettings, ControlSettings, ConsoleSettings
+    RouterSettings,
+    CatalogueSettings,
+    AdmissionSettings,
+    EstimateSettings,
+    ControlSettings,
+    ConsoleSettings,
+    AuditSettings,
 ):
     """`metrics_access`: who may read `/metrics`: administrators, everybody, or nobody."""
 

@@ -91,7 +91,8 @@ async def checkpoint(database: Connection) -> Checkpoint | None:
 class Projection:
     """Projects the stream of one installation into the tables on `database`'s search path.
 
-    `announce`: notify CHANNEL of every commit. `seen` is called with every message and what it says, in their order;
+    `announce`: notify CHANNEL of every commit. `audits`: add to the audit log, too.
+    `seen` is called with every message and what it says, in their order;
     `step_ended` of every step whose end is committed.
     """
 
@@ -99,6 +100,7 @@ class Projection:
     installation: UUID
     put_aside: PutAside
     announce: bool = True
+    audits: bool = True
     seen: Callable[[Msg, AnyRecorded | Undecodable], None] = _ignore
     step_ended: StepEnded = _ignore
 
@@ -153,6 +155,8 @@ class Projection:
                 ended = await self._write(rows)
             if rows.deployment_timeline:
                 await self._write_deployments(rows)
+            if self.audits and rows.audit:
+                await self.database.execute(sql("insert_audit_log"), *_columns([*rows.audit.values()]))
             if self.announce:
                 await self.database.execute(sql("notify"), CHANNEL, str(moved))
         for row in ended:

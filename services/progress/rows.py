@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar, assert_never
 from uuid import UUID
 
+from services.progress.audit_rows import AuditRow, audit_row
 from shared.journal.recorded import (
     AnyOfDeployment,
     AnyOfInstance,
@@ -101,12 +102,15 @@ class Rows:
     def __init__(self, events: Iterable[AnyRecorded] = ()) -> None:
         self.timeline: list[TimelineRow] = []
         self.deployment_timeline: list[DeploymentTimelineRow] = []
+        self.audit: dict[UUID, AuditRow] = {}
         self._instances: dict[UUID, AnyOfInstance] = {}
         self._deployments: dict[UUID, AnyOfDeployment] = {}
         for recorded in events:
             self.add(recorded)
 
     def add(self, recorded: AnyRecorded) -> None:
+        if entry := audit_row(recorded):
+            self.audit[entry.id] = entry
         match recorded:
             case Recorded() | UnknownEvent():
                 self.timeline.append(_timeline_row(recorded))

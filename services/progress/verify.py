@@ -183,7 +183,9 @@ async def _rows(
         shadow_tables(database, to_compare=True),
     ):
         stream = await stream_state(connection)
-        projection = Projection(database, stream.installation, _passed_over, announce=False, seen=facts.see)
+        projection = Projection(
+            database, stream.installation, _passed_over, announce=False, audits=False, seen=facts.see
+        )
         shadow = Shadow(connection, projection, heartbeat_s)
         await shadow.take_archived(facts.compared(archive.events() if archive else ()))
         used = await checkpoint(database) or Checkpoint(stream.installation, 0)

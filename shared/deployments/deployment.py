@@ -1,10 +1,12 @@
 """The deployment after its events: the snapshot that every event of it carries."""
 
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, PositiveInt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt
 
+from shared.actor import Actor
 from shared.deployments.wish import DeploymentWish, Template
 from shared.lifecycle.wish import FailedPlace
 from shared.plain_text import PlainText
@@ -74,6 +76,9 @@ class Deployment(BaseModel):
 
     `revision` is what the owner wants; `serving_revision` what was last rolled out, with `serving_template` (the one to
     go back to while a rollout halts). `previous_template` is what `rollback` returns to.
+
+    `created_by` is who asked for it, `requested_by` who last changed anything. Both only know what was recorded,
+    and are left out where nothing was.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -91,6 +96,8 @@ class Deployment(BaseModel):
     generations: tuple[NonNegativeInt, ...] = ()
     rollout: RolloutState | None = None
     degraded: Degraded | None = None
+    created_by: Annotated[Actor | None, Field(exclude_if=lambda actor: actor is None)] = None
+    requested_by: Annotated[Actor | None, Field(exclude_if=lambda actor: actor is None)] = None
     created_at: AwareDatetime
     status_since: AwareDatetime
     updated_at: AwareDatetime

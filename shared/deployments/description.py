@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from shared.actor import Actor
 from shared.deployments.decide import DEPLOYMENT_DECISIONS, DeploymentIntent
 from shared.deployments.deployment import Degraded, Deployment, DeploymentStatus, Replica, RolloutState
 from shared.deployments.errors import DeploymentError
@@ -26,6 +27,7 @@ class DeploymentDescription(BaseModel):
 
     `status_label` is its status in words; `doing` says what it does or what hinders it, and is empty if nothing does.
     `wanted` replicas are to serve; how many are ready is for their instances to say. `actions` are possible now.
+    `created_by` asked for it, `requested_by` for the last change; None where that was not recorded.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -47,6 +49,8 @@ class DeploymentDescription(BaseModel):
     degraded: Degraded | None
     wish: DeploymentWish
     actions: tuple[DeploymentIntent, ...]
+    created_by: Actor | None = None
+    requested_by: Actor | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime
     as_of: AwareDatetime
@@ -73,6 +77,8 @@ class DeploymentDescription(BaseModel):
             degraded=deployment.degraded,
             wish=deployment.wish,
             actions=possible_actions(deployment, at),
+            created_by=deployment.created_by,
+            requested_by=deployment.requested_by,
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,
             as_of=at,

@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
+from shared.actor import RequestedBy
 from shared.deployments.wish import DeploymentWish
 from shared.lifecycle.wish import FailedPlace
 from shared.plain_text import PlainText
@@ -25,7 +26,7 @@ class DeploymentFact(BaseModel):
         return cls.__name__
 
 
-class OfAPerson(DeploymentFact):
+class OfAPerson(RequestedBy, DeploymentFact):
     """What somebody asked for. Each call is its own event, so its id is the caller's."""
 
 

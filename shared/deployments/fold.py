@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, assert_never
 
+from shared.actor import RequestedBy
 from shared.deployments import events as e
 from shared.deployments.deployment import (
     Degraded,
@@ -30,6 +31,8 @@ def begin(created: e.DeploymentCreated) -> Deployment:
         revision=created.revision,
         serving_revision=created.revision,
         serving_template=created.wish.template,
+        created_by=created.requested_by,
+        requested_by=created.requested_by,
         created_at=at,
         status_since=at,
         updated_at=at,
@@ -39,7 +42,10 @@ def begin(created: e.DeploymentCreated) -> Deployment:
 def evolve(deployment: Deployment, event: e.DeploymentEvent) -> Deployment:
     """Apply one fact. Never raises: a conclusion that is out of date was not recorded."""
     at = max(deployment.updated_at, event.occurred_at)
-    return _informed(_with(deployment, version=deployment.version + 1, updated_at=at), event)
+    noted = _with(deployment, version=deployment.version + 1, updated_at=at)
+    if isinstance(event, RequestedBy):
+        noted = _with(noted, requested_by=event.requested_by or noted.requested_by)
+    return _informed(noted, event)
 
 
 def fold(events: Iterable[e.DeploymentEvent]) -> Deployment | None:

@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.errors import MaxPayloadError
 from nats.js.errors import APIError
 
+from shared.actor import Actor, RequestedBy
 from shared.journal.direct_get import ANSWER_TIMEOUT_S
 from shared.journal.envelope import encode
 from shared.journal.errors import JournalUnavailable, OnlyForNewer
@@ -58,6 +59,13 @@ class Writer:
     actor: str
     source: str
     appended: Appended = ignore
+
+    def asked(self, event: EventT, requested_by: Actor | None) -> EventT:
+        """The event, saying who asked for it if anybody can; by default this service."""
+        if not isinstance(event, RequestedBy) or (requested_by is None and event.requested_by is not None):
+            return event
+        by = requested_by or Actor(kind="service", name=self.actor)
+        return event.model_copy(update={"requested_by": by})
 
     def origin(self, cause: AnyRecorded | None = None, traceparent: str | None = None) -> Origin:
         if cause is None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
+from shared.actor import Actor
 from shared.deployments.deployment import Deployment
 from shared.deployments.errors import DeploymentError, DeploymentUnknown
 from shared.deployments.events import DeploymentCreated, DeploymentEvent, OfTheScaler, conclusion_id
@@ -82,11 +83,13 @@ class DeploymentJournal:
         *,
         intent_id: UUID,
         at: datetime,
+        requested_by: Actor | None = None,
         traceparent: str | None = None,
     ) -> tuple[Deployment, bool]:
         """Record what `judge` makes of an intent, given the deployment at the moment of the append. True if it was any.
 
-        `intent_id` is unique to this intent. Raises DeploymentError, JournalUnavailable.
+        `requested_by` is who asks, by default this service. `intent_id` is unique to this intent.
+        Raises DeploymentError, JournalUnavailable.
         """
         recorded = False
 
@@ -94,7 +97,7 @@ class DeploymentJournal:
             nonlocal recorded
             event = judge(deployment, at)
             recorded = event is not None
-            return event
+            return None if event is None else self._writer.asked(event, requested_by)
 
         origin = self._writer.origin(traceparent=traceparent)
         deployment = await self._appending.append(deployment_id, intent_id, judged, origin)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from nats.aio.client import Client
 
+from shared.actor import Actor
 from shared.journal.appending import Appended, Appending, Writer, ignore
 from shared.journal.envelope import INSTANCES
 from shared.journal.histories import Histories
@@ -57,17 +58,24 @@ class Journal:
         def judge(instance: Instance | None) -> Event | None:
             if instance is None:
                 raise InstanceUnknown(fact.instance_id)
-            return fact if is_news(instance, fact) else None
+            return self._writer.asked(fact, None) if is_news(instance, fact) else None
 
         return await self._appending.append(
             fact.instance_id, event_id(fact), judge, self._writer.origin(cause), check=check
         )
 
     async def request(
-        self, requested: InstanceRequested, *, intent_id: UUID, traceparent: str | None = None, unknown: bool = False
+        self,
+        requested: InstanceRequested,
+        *,
+        intent_id: UUID,
+        requested_by: Actor | None = None,
+        traceparent: str | None = None,
+        unknown: bool = False,
     ) -> tuple[Instance, bool]:
         """Begin an instance. True if this call began it, False if exactly the same was requested before.
 
+        `requested_by`: who asks, by default this service.
         `unknown`: no instance of this id is known, so none is loaded first; on a version conflict it is after all.
         Raises InstanceConflict if its id was requested with another specification, JournalUnavailable.
         """
@@ -77,25 +85,33 @@ class Journal:
             nonlocal began
             decided = request(instance, requested)
             began = decided is not None
-            return decided
+            return None if decided is None else self._writer.asked(decided, requested_by)
 
         origin = self._writer.origin(traceparent=traceparent)
         instance = await self._appending.append(requested.instance_id, intent_id, judge, origin, unknown=unknown)
         return instance, began
 
     async def intend(
-        self, instance_id: UUID, decide: Decision, *, intent_id: UUID, at: datetime, traceparent: str | None = None
+        self,
+        instance_id: UUID,
+        decide: Decision,
+        *,
+        intent_id: UUID,
+        at: datetime,
+        requested_by: Actor | None = None,
+        traceparent: str | None = None,
     ) -> Instance:
         """Record what `decide` makes of an intent, given the instance at the moment of the append.
 
-        `intent_id` is unique to this intent. A repetition is another intent, and is decided again.
+        `requested_by` is who asks, by default this service. `intent_id` is unique to this intent. A repetition is
+        another intent, and is decided again.
         Raises IntentRefused, InstanceUnknown, JournalUnavailable.
         """
 
         def judge(instance: Instance | None) -> Event:
             if instance is None:
                 raise InstanceUnknown(instance_id)
-            return decide(instance, at)
+            return self._writer.asked(decide(instance, at), requested_by)
 
         return await self._appending.append(instance_id, intent_id, judge, self._writer.origin(traceparent=traceparent))
 

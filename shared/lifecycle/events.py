@@ -5,6 +5,7 @@ from uuid import UUID, uuid5
 
 from pydantic import AwareDatetime, Field, NonNegativeInt, PositiveInt, field_serializer
 
+from shared.actor import RequestedBy
 from shared.lifecycle.fact import Action, AttemptFact, Conclusion, Decided, Fact, PlainMilestone, Signal
 from shared.lifecycle.transport import WorkerTls
 from shared.lifecycle.wish import Findings, Specification, Wish
@@ -24,7 +25,7 @@ MOST_TOKENS: Final = 2**31 - 1
 _NAMESPACE: Final = UUID("6c8d6f0e-5a0e-5f0e-9a55-0d2f8f6f7a31")
 
 
-class InstanceRequested(PlainMilestone):
+class InstanceRequested(RequestedBy, PlainMilestone):
     milestone = 5
     label = "creating the server"
     asks_for = Action.CREATE
@@ -285,7 +286,7 @@ class MachineImageStored(Fact):
     currency: str | None = None
 
 
-class MachineImageRetired(Fact):
+class MachineImageRetired(RequestedBy, Fact):
     """No launch chooses the machine image from now on. It is deleted once none needs it that has chosen it before."""
 
     purpose = "machine_image"

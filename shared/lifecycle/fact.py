@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, PositiveInt
 
+from shared.actor import RequestedBy
 from shared.lifecycle.wish import Purpose
 
 
@@ -75,7 +76,7 @@ class Conclusion(Signal):
     """A fact that is news only while it moves the status: its observer may not know what happened since."""
 
 
-class Decided(Signal):
+class Decided(RequestedBy, Signal):
     """A fact that only `decide` makes. Each call is its own event, so its id is the caller's."""
 
 

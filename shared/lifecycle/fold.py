@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, assert_never
 
+from shared.actor import RequestedBy
 from shared.lifecycle import events as e
 from shared.lifecycle.fact import AttemptFact, Signal
 from shared.lifecycle.instance import (
@@ -34,6 +35,8 @@ def begin(requested: e.InstanceRequested) -> Instance:
         progress_percent=PROGRESS[e.InstanceRequested],
         step=e.InstanceRequested.__name__,
         milestones=frozenset({e.InstanceRequested.__name__}),
+        created_by=requested.requested_by,
+        requested_by=requested.requested_by,
         created_at=at,
         attempt_started_at=at,
         progress_since=at,
@@ -51,6 +54,8 @@ def evolve(instance: Instance, event: e.Event) -> Instance:
         return noted
     if isinstance(event, e.ReinstallRequested):
         return _next_attempt(noted, event)
+    if isinstance(event, RequestedBy):
+        noted = _with(noted, requested_by=event.requested_by or noted.requested_by)
     return _going_on(_moved(_advanced(_informed(noted, event), event), event))
 
 
@@ -370,6 +375,7 @@ def _next_attempt(instance: Instance, requested: e.ReinstallRequested) -> Instan
         status_since=requested.occurred_at,
         progress_percent=REINSTALL,
         step=e.ReinstallRequested.__name__,
+        requested_by=requested.requested_by or instance.requested_by,
         attempt=requested.attempt,
         attempt_started_at=requested.occurred_at,
         progress_since=requested.occurred_at,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_serializer
 
+from shared.actor import Actor
 from shared.lifecycle.fact import Action
 from shared.lifecycle.status import LIVE, WATCHED, Status
 from shared.lifecycle.transport import WorkerTls
@@ -149,6 +150,8 @@ class Instance(BaseModel):
     `machine_image` is the one that its server boots from, of the `chosen_images` that it was ordered with; of
     `unusable_images` the provider made no server; `no_image_list`: it was told that the provider lists none.
     `stored_image` is the one that was made of it. Each is left out if there is none.
+    `created_by` is who asked for it, `requested_by` who asked for the last thing that anybody asked of it. Both
+    only know what was recorded, and are left out where nothing was.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -184,6 +187,8 @@ class Instance(BaseModel):
     outages: int = 0
     limits_told: tuple[str, ...] = ()
     error: Failure | None = None
+    created_by: Annotated[Actor | None, Field(exclude_if=lambda actor: actor is None)] = None
+    requested_by: Annotated[Actor | None, Field(exclude_if=lambda actor: actor is None)] = None
     created_at: AwareDatetime
     attempt_started_at: AwareDatetime
     progress_since: AwareDatetime | None = None

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLAIN_TEXT = ROOT / "shared" / "plain_text.py"
-LIFECYCLE = [*sorted((ROOT / "shared" / "lifecycle").glob("*.py")), PLAIN_TEXT]
+ACTOR, PLAIN_TEXT = ROOT / "shared" / "actor.py", ROOT / "shared" / "plain_text.py"
+LIFECYCLE = [*sorted((ROOT / "shared" / "lifecycle").glob("*.py")), ACTOR, PLAIN_TEXT]
 CLIENT = sorted((ROOT / "coldstart_client").rglob("*.py"))
 ESTIMATES = sorted((ROOT / "shared" / "eta").glob("*.py"))
 
@@ -23,10 +23,10 @@ def imported(path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", LIFECYCLE, ids=lambda path: path.name)
-def test_the_lifecycle_imports_plain_text_the_standard_library_and_pydantic_only(path: Path) -> None:
+def test_the_lifecycle_imports_actors_plain_text_the_standard_library_and_pydantic_only(path: Path) -> None:
     for module in imported(path):
         root = module.partition(".")[0]
-        pure = module.startswith("shared.lifecycle") or module == "shared.plain_text"
+        pure = module.startswith("shared.lifecycle") or module in {"shared.actor", "shared.plain_text"}
         assert pure or root == "pydantic" or root in sys.stdlib_module_names
 
 

@@ -18,6 +18,7 @@ from shared.deployments.wish import DeploymentWish
 from shared.lifecycle.wish import FailedPlace
 from tests.deployments import facts as d
 from tests.deployments.facts import AT, ID, a_wish
+from tests.lifecycle.facts import SOMEBODY
 
 _WISHES: Final = (a_wish(), a_wish(max_replicas=9), a_wish(model="org/another"), a_wish(vllm_args=("--enforce-eager",)))
 _WORDS: Final = ("one", "two", "three")
@@ -27,6 +28,7 @@ _ids: Final = st.builds(lambda *place: e.replica_id(ID, *place), _counts, st.int
 _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "deployment_id": st.just(ID),
     "occurred_at": st.integers(-60, 3600).map(lambda seconds: AT + timedelta(seconds=seconds)),
+    "requested_by": st.none() | st.just(SOMEBODY),
     "basis": _counts,
     "wish": st.sampled_from(_WISHES),
     "revision": _counts,

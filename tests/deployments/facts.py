@@ -2,12 +2,14 @@
 
 from typing import Any, Final, TypeVar
 
+from shared.actor import RequestedBy
 from shared.deployments import events as e
 from shared.deployments.deployment import Deployment
 from shared.deployments.events import DeploymentEvent, DeploymentFact, deployment_id, replica_id
 from shared.deployments.fold import fold
 from shared.deployments.wish import DeploymentWish
 from tests.deployments import examples
+from tests.lifecycle.facts import SOMEBODY
 
 AT: Final = examples.AT
 ID: Final = examples.ID
@@ -22,7 +24,8 @@ def a_wish(*, name: str = "chat", **changes: Any) -> DeploymentWish:
 
 
 def _built(kind: type[_Fact], example: dict[str, Any], changes: dict[str, Any]) -> _Fact:
-    return kind.model_validate({"deployment_id": ID, "occurred_at": AT, **example, **changes})
+    asked: dict[str, Any] = {"requested_by": SOMEBODY} if issubclass(kind, RequestedBy) else {}
+    return kind.model_validate({"deployment_id": ID, "occurred_at": AT, **asked, **example, **changes})
 
 
 def deployment_created(**changes: Any) -> e.DeploymentCreated:

@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import uuid4
 
 import pytest
 
 from services.progress.rows import Rows
+from shared.actor import Actor
 from shared.bus.lease import LeaseLost
 from shared.deployments import decide
 from shared.deployments import events as e
@@ -27,6 +29,9 @@ from tests.deployments.facts import AT, ID, a_wish
 from tests.journal.another_version import body_of, named, with_field, written
 from tests.journal.test_journal import LosesAnswers, append_of, journal_at, requested
 from tests.nats_proxy import Operation, nats_proxy
+
+ITSELF: Final = Actor(kind="service", name="test")
+"""Who asks if nobody is named: the journal's own service."""
 
 
 @pytest.fixture
@@ -73,9 +78,9 @@ async def test_a_deployment_that_nobody_created_is_unknown(journal: DeploymentJo
 
 async def test_a_put_is_recorded_once_however_often_it_is_asked(journal: DeploymentJournal) -> None:
     assert [await put(journal, a_wish()) for _ in range(3)] == [
-        (d.given(d.deployment_created()), True),
-        (d.given(d.deployment_created()), False),
-        (d.given(d.deployment_created()), False),
+        (d.given(d.deployment_created(requested_by=ITSELF)), True),
+        (d.given(d.deployment_created(requested_by=ITSELF)), False),
+        (d.given(d.deployment_created(requested_by=ITSELF)), False),
     ]
     changed, recorded = await put(journal, a_wish(max_replicas=3))
     assert (changed.version, changed.revision, recorded) == (2, 1, True)

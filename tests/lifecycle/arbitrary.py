@@ -8,6 +8,7 @@ from typing import Any, Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from shared.actor import Actor
 from shared.lifecycle import events as e
 from shared.lifecycle.decide import archive, drain, reinstall, terminate
 from shared.lifecycle.errors import IntentRefused
@@ -32,6 +33,7 @@ _FIELDS: Final[Mapping[str, st.SearchStrategy[Any]]] = {
     "instance_id": st.just(f.INSTANCE_ID),
     "occurred_at": st.integers(-60, 3600).map(lambda seconds: f.AT + timedelta(seconds=seconds)),
     "specification": st.booleans().map(lambda keep: f.a_specification(keep_for_inspection=keep)),
+    "requested_by": st.none() | st.just(f.SOMEBODY) | st.just(Actor(kind="service", name="scaler")),
     "findings": st.builds(
         Findings,
         commit=st.none() | st.just("a" * 40),

@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from shared.actor import Actor, RequestedBy
 from shared.lifecycle import events as e
 from shared.lifecycle.events import Event
 from shared.lifecycle.fact import Action, Fact
@@ -22,6 +23,8 @@ PHASES: Final = ("packages", "drivers", "docker", "image", "worker")
 
 _FactT = TypeVar("_FactT", bound=Fact)
 Facts = tuple[Event, ...]
+SOMEBODY: Final = Actor(kind="key", id=UUID("6c7b2f0e-9a4d-4e51-8f7a-2d9b3c5e1a60"), name="the backend")
+"""Who asks for what is asked for."""
 
 
 def given(*facts: Event) -> Instance:
@@ -44,6 +47,8 @@ def asked(**overrides: Any) -> dict[str, Any]:
 
 
 def _example(kind: type[_FactT], overrides: dict[str, Any], **fields: Any) -> _FactT:
+    if issubclass(kind, RequestedBy):
+        fields["requested_by"] = SOMEBODY
     return kind.model_validate({"instance_id": INSTANCE_ID, "occurred_at": AT} | fields | overrides)
 
 

@@ -9,6 +9,7 @@ from services.api.access.errors import KeyNeeded, Unproven
 from services.api.access.sessions import Purpose, Sessions, Token
 from services.api.access.wrong_keys import WrongKeys
 from services.api.http.session_cookie import COOKIE
+from shared.actor import Actor
 
 _BEARER: Final = re.compile(r"bearer +(\S+) *", re.IGNORECASE)
 _CHANGES_NOTHING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -55,6 +56,10 @@ class Authentication:
         if owner and not proven:
             raise Unproven(_UNPROVEN)
         return owner
+
+    def actor(self, owner: ApiKey, header: Callable[[str], str | None]) -> Actor:
+        """Who asks with a request that this key's owner was found for."""
+        return Actor(kind="key" if header("authorization") else "session", id=owner.id, name=owner.name)
 
     def expires_at(self, header: Callable[[str], str | None]) -> int | None:
         """When the request's session expires, in seconds since 1970; None for a key."""

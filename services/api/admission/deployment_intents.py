@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from services.api.access.api_keys import ApiKey
+from services.api.access.caller import API, Caller
 from services.api.admission.deployment_body import DeploymentBody, ScaleBody
 from services.api.admission.deployment_intake import DeploymentIntake, WantedDeployment, scaled
 from services.api.admission.errors import DeploymentExists
@@ -77,7 +78,7 @@ class DeploymentIntents:
         body: DeploymentBody,
         owner: ApiKey,
         organization: Organization | None,
-        traceparent: str | None,
+        caller: Caller,
         *,
         only_new: bool = False,
     ) -> Put:
@@ -87,14 +88,14 @@ class DeploymentIntents:
         """
         wanted = await self._intake.judged(name, body, organization)
         async with self._turn(organization):
-            deployment, created = await self._put(wanted, owner, traceparent, only_new=only_new)
+            deployment, created = await self._put(wanted, owner, caller, only_new=only_new)
             if created and organization is not None:
                 await self._expect_owner(deployment, organization)
             if self._launches.seen_by_others:
                 await self.shown(deployment)
         return Put(await self.shown(deployment), created, list(wanted.replica.findings.warnings))
 
-    async def scale(self, of: UUID, body: ScaleBody, traceparent: str | None) -> Deployment:
+    async def scale(self, of: UUID, body: ScaleBody, caller: Caller) -> Deployment:
         """Raises Invalid, DeploymentUnknown, JournalUnavailable."""
 
         def judge(existing: Deployment | None, at: datetime) -> DeploymentEvent | None:
@@ -102,12 +103,12 @@ class DeploymentIntents:
                 raise DeploymentUnknown(of)
             return put(existing, of, scaled(existing.wish, body), at)
 
-        return await self.shown(await self._intend(of, judge, traceparent))
+        return await self.shown(await self._intend(of, judge, caller))
 
-    async def intend(self, of: UUID, intent: DeploymentIntent, traceparent: str | None) -> Deployment:
+    async def intend(self, of: UUID, intent: DeploymentIntent, caller: Caller) -> Deployment:
         """Raises DeploymentRefused, DeploymentUnknown, JournalUnavailable."""
         decide = DEPLOYMENT_DECISIONS[intent]
-        return await self.shown(await self._intend(of, lambda existing, at: decide(existing, of, at), traceparent))
+        return await self.shown(await self._intend(of, lambda existing, at: decide(existing, of, at), caller))
 
     async def of_organization(self, organization_id: UUID) -> list[Deployment]:
         """Its deployments of which anything is left, by the stream: one may have been made a moment ago.
@@ -125,24 +126,24 @@ class DeploymentIntents:
         return found
 
     async def _put(
-        self, wanted: WantedDeployment, owner: ApiKey, traceparent: str | None, *, only_new: bool
+        self, wanted: WantedDeployment, owner: ApiKey, caller: Caller, *, only_new: bool
     ) -> tuple[Deployment, bool]:
         existing = await self._existing(deployment_id(wanted.wish.name, wanted.wish.organization_id))
         if only_new and existing is not None:
             raise _taken()
         if existing is not None and existing.wish.template == wanted.wish.template:
             with suppress(_Unchecked):
-                return await self._record(wanted, owner, traceparent, checked=False)
+                return await self._record(wanted, owner, caller, checked=False)
         self._stores.check_space()
         async with self._stores.patiently():
             await self._intake.check(wanted, owner)
-        return await self._record(wanted, owner, traceparent, checked=True, only_new=only_new)
+        return await self._record(wanted, owner, caller, checked=True, only_new=only_new)
 
     async def _record(
         self,
         wanted: WantedDeployment,
         owner: ApiKey,
-        traceparent: str | None,
+        caller: Caller,
         *,
         checked: bool,
         only_new: bool = False,
@@ -161,22 +162,22 @@ class DeploymentIntents:
                 raise _Unchecked
             return event
 
-        return await self._intend(of, judge, traceparent), created
+        return await self._intend(of, judge, caller), created
 
     async def _expect_owner(self, deployment: Deployment, organization: Organization) -> None:
         """Raises OrganizationUnknown: then it has deleted the deployment, which nobody could name any more."""
         try:
             await self._launches.expect_organization(organization.id)
         except OrganizationUnknown:
-            await self._intend(deployment.id, lambda existing, at: delete(existing, deployment.id, at), None)
+            await self._intend(deployment.id, lambda existing, at: delete(existing, deployment.id, at), API)
             raise
         except DATABASE_ERRORS:  # no organisation is deleted without the database
             return
 
-    async def _intend(self, of: UUID, judge: DeploymentJudge, traceparent: str | None) -> Deployment:
+    async def _intend(self, of: UUID, judge: DeploymentJudge, caller: Caller) -> Deployment:
         async with self._stores.patiently():
             deployment, _ = await self._journal.intend(
-                of, judge, intent_id=uuid4(), at=CLOCK.now(), traceparent=traceparent
+                of, judge, intent_id=uuid4(), at=CLOCK.now(), requested_by=caller.actor, traceparent=caller.traceparent
             )
         return deployment
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.api.access.api_keys import ModelName
+from services.api.access.caller import Caller
 from services.api.admission.intake import Intake, provider_of, requested
 from services.api.admission.launch_body import Choice, Image, InstanceBody, Revision, VllmArgs
 from services.api.admission.launches import Launches
@@ -70,18 +71,14 @@ class ImageBuilds:
         self._launches = launches
         self._stores = stores
 
-    async def begin(
-        self, body: MachineImageBody, organization: Organization | None, traceparent: str | None
-    ) -> Instance:
+    async def begin(self, body: MachineImageBody, organization: Organization | None, caller: Caller) -> Instance:
         """The instance of which the image is made. Raises Refused, JournalUnavailable."""
         try:
-            return await self._begin(body, organization, traceparent)
+            return await self._begin(body, organization, caller)
         except Refused as refused:
             raise refused.renaming(_POINTERS) from None
 
-    async def _begin(
-        self, body: MachineImageBody, organization: Organization | None, traceparent: str | None
-    ) -> Instance:
+    async def _begin(self, body: MachineImageBody, organization: Organization | None, caller: Caller) -> Instance:
         wish, found, offered = await self._asked(body, organization)
         async with AsyncExitStack() as turn:
             self._stores.check_space()
@@ -92,14 +89,21 @@ class ImageBuilds:
             async with self._stores.patiently():
                 asked = requested(uuid4(), wish, found)
                 instance, _ = await self._journal.request(
-                    asked, intent_id=uuid4(), traceparent=traceparent, unknown=True
+                    asked,
+                    intent_id=uuid4(),
+                    requested_by=caller.actor,
+                    traceparent=caller.traceparent,
+                    unknown=True,
                 )
             self._launches.accepted(instance)
             return await self._shown(instance)
 
-    async def retire(self, build: UUID, image_id: str) -> Instance:
+    async def retire(self, build: UUID, image_id: str, caller: Caller) -> Instance:
         """No launch chooses the image from now on; does nothing if so before. Raises JournalUnavailable."""
-        retired = MachineImageRetired(instance_id=build, occurred_at=CLOCK.now(), image_id=image_id, reason=REQUESTED)
+        at, by = CLOCK.now(), caller.actor
+        retired = MachineImageRetired(
+            instance_id=build, occurred_at=at, image_id=image_id, reason=REQUESTED, requested_by=by
+        )
         async with self._stores.patiently():
             instance = await self._journal.record(retired)
         return await self._shown(instance)

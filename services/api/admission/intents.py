@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID, uuid4, uuid5
 
 from services.api.access.api_keys import ApiKey
+from services.api.access.caller import SCALER, Caller
 from services.api.admission.intake import Intake, Wanted, requested
 from services.api.admission.judging import refused_again
 from services.api.admission.launch_body import InstanceBody
@@ -45,7 +46,7 @@ class _LaunchRequest:
     instance_id: UUID
     wanted: Wanted
     owner: ApiKey | None
-    traceparent: str | None
+    caller: Caller
     may_exist: bool
 
 
@@ -94,12 +95,12 @@ class Intents:
         owner: ApiKey,
         organization: Organization | None,
         idempotency_key: str | None,
-        traceparent: str | None,
+        caller: Caller,
     ) -> Accepted:
         """Raises Refused, InstanceConflict, JournalUnavailable."""
         wanted = await self._intake.judged(body, organization)
         instance_id = uuid5(owner.id, _FROM_KEYS + idempotency_key) if idempotency_key else uuid4()
-        launch = _LaunchRequest(instance_id, wanted, owner, traceparent, may_exist=idempotency_key is not None)
+        launch = _LaunchRequest(instance_id, wanted, owner, caller, may_exist=idempotency_key is not None)
         return await self._launched(launch, organization)
 
     async def launch_replica(
@@ -114,7 +115,7 @@ class Intents:
         """Like `request`. Whoever made the deployment had the right to; the rest is judged anew."""
         wanted = await self._intake.judged(body, organization, avoid=avoid)
         wanted = replace(wanted, wish=wanted.wish.model_copy(update={"replica": replica}))
-        return await self._launched(_LaunchRequest(instance_id, wanted, None, None, may_exist=True), organization)
+        return await self._launched(_LaunchRequest(instance_id, wanted, None, SCALER, may_exist=True), organization)
 
     async def _launched(self, launch: _LaunchRequest, organization: Organization | None) -> Accepted:
         if organization is None:
@@ -128,7 +129,7 @@ class Intents:
             await self._catalogue(launch)
         return Accepted(await self.shown(instance), began=began, warnings=list(launch.wanted.findings.warnings))
 
-    async def intend(self, instance_id: UUID, decide: Decision, owner: ApiKey, traceparent: str | None) -> Instance:
+    async def intend(self, instance_id: UUID, decide: Decision, owner: ApiKey, caller: Caller) -> Instance:
         """Raises IntentRefused; InstanceUnknown, also for another organisation's; JournalUnavailable."""
 
         def decided(instance: Instance, at: datetime) -> Event:
@@ -136,11 +137,16 @@ class Intents:
 
         async with self._stores.patiently():
             instance = await self._journal.intend(
-                instance_id, decided, intent_id=uuid4(), at=CLOCK.now(), traceparent=traceparent
+                instance_id,
+                decided,
+                intent_id=uuid4(),
+                at=CLOCK.now(),
+                requested_by=caller.actor,
+                traceparent=caller.traceparent,
             )
         return await self.shown(instance)
 
-    async def reinstall(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
+    async def reinstall(self, instance_id: UUID, owner: ApiKey, caller: Caller) -> Instance:
         """Like `intend`, but refuses as well if vLLM in the image of today would refuse its options or its model."""
         before = await self.load(instance_id, owner)
         self._stores.check_space()
@@ -156,7 +162,7 @@ class Intents:
                 raise IntentRefused("reinstall", f"{problem} {_KEPT}")
             return event
 
-        return await self.intend(instance_id, decided, owner, traceparent)
+        return await self.intend(instance_id, decided, owner, caller)
 
     async def relaunch(
         self,
@@ -164,7 +170,7 @@ class Intents:
         owner: ApiKey,
         organizations: Organizations,
         idempotency_key: str | None,
-        traceparent: str | None,
+        caller: Caller,
     ) -> Accepted:
         """Launch a failed instance again, judged as any launch; the first warning says what is asked for differently.
 
@@ -185,13 +191,13 @@ class Intents:
             )
             room = room_of(failed, contents, types, versions)
         again = relaunch(failed, types, room)
-        accepted = await self.request(again.body, owner, organization, idempotency_key, traceparent)
+        accepted = await self.request(again.body, owner, organization, idempotency_key, caller)
         return replace(accepted, warnings=[again.mend, *accepted.warnings]) if again.mend else accepted
 
-    async def terminate(self, instance_id: UUID, owner: ApiKey, traceparent: str | None) -> Instance:
+    async def terminate(self, instance_id: UUID, owner: ApiKey, caller: Caller) -> Instance:
         """Like `intend`, but succeeds if it is being terminated already."""
         try:
-            return await self.intend(instance_id, _terminate, owner, traceparent)
+            return await self.intend(instance_id, _terminate, owner, caller)
         except _TerminatingAlready as already:
             return already.instance
 
@@ -213,7 +219,11 @@ class Intents:
         try:
             async with self._stores.patiently():
                 instance, began = await self._journal.request(
-                    asked, intent_id=uuid4(), traceparent=launch.traceparent, unknown=True
+                    asked,
+                    intent_id=uuid4(),
+                    requested_by=launch.caller.actor,
+                    traceparent=launch.caller.traceparent,
+                    unknown=True,
                 )
         except JournalUnavailable:  # it was admitted, and may have been recorded
             await self._catalogue(launch)

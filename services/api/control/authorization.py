@@ -17,7 +17,7 @@ MEMBERS: Final = {"access": "members"}
 
 
 class Authorize:
-    """A guard for all routes: sets `request.auth` to the key's owner. Raises Refused."""
+    """A guard for all routes: sets `request.auth` to the key's owner, `request.user` to who asks. Raises Refused."""
 
     def __init__(self, authentication: Authentication) -> None:
         self._authentication = authentication
@@ -34,6 +34,7 @@ class Authorize:
             raise Forbidden(detail)
         recognise(connection.scope)
         connection.scope["auth"] = owner
+        connection.scope["user"] = self._authentication.actor(owner, connection.headers.get)
 
 
 def _allowed(user: ApiKey, access: str | None) -> bool:

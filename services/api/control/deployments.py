@@ -14,10 +14,10 @@ from services.api.admission.deployment_body import LONGEST_NAME, DeploymentBody,
 from services.api.admission.deployment_intents import DeploymentIntents
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
+from services.api.control.callers import TraceParent, caller
 from services.api.control.dependencies import Provided
 from services.api.control.deployment_views import DeploymentView, NewDeployment
 from services.api.control.deployments_shown import ShownDeployments
-from services.api.control.instances import TraceParent, known_trace
 from services.api.control.openapi.answers import header, refusals
 from services.api.control.pages import LONGEST, Cursor, Limit, Page, page, position, version
 from services.api.deployments.repository import DeploymentRepository, DeploymentTimelineRow
@@ -25,6 +25,7 @@ from services.api.feed.feed import Feed
 from services.api.feed.repository import ReadModelRepository
 from services.api.refusals import FieldError, Kind, invalid
 from services.api.tenancy.ownership import organization_for, whose
+from shared.actor import Actor
 from shared.deployments.decide import DeploymentIntent
 from shared.deployments.deployment import DeploymentStatus
 from shared.deployments.events import deployment_id
@@ -62,7 +63,7 @@ OnlyNew = Annotated[
 )
 async def put_deployment(  # noqa: PLR0913 - each is a part of the request, or a service
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     name: FromPath[str],
     data: JSONBody[DeploymentBody],
     intents: Provided[DeploymentIntents],
@@ -83,7 +84,7 @@ async def put_deployment(  # noqa: PLR0913 - each is a part of the request, or a
     if if_none_match is None and "If-None-Match" in request.headers:  # a `null`, which is taken for nothing
         raise invalid(FieldError(pointer="If-None-Match", detail="It is `*`, or left out."))
     only_new = if_none_match is not None
-    made = await intents.put(name, data, request.auth, owner, known_trace(traceparent), only_new=only_new)
+    made = await intents.put(name, data, request.auth, owner, caller(request, traceparent), only_new=only_new)
     view = await shown.one(made.deployment)
     where = f"?organization={owner.slug}" if owner else ""
     return Response(
@@ -102,7 +103,7 @@ async def put_deployment(  # noqa: PLR0913 - each is a part of the request, or a
 )
 async def list_deployments(  # noqa: PLR0913 - each filter is an argument
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     deployments: Provided[DeploymentRepository],
     shown: Provided[ShownDeployments],
     read_model: Provided[ReadModelRepository],
@@ -133,7 +134,7 @@ async def list_deployments(  # noqa: PLR0913 - each filter is an argument
 @get("/deployments/{name:str}", opt=MEMBERS, summary="Show a deployment as the journal knows it now")
 async def show_deployment(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     name: FromPath[str],
     intents: Provided[DeploymentIntents],
     shown: Provided[ShownDeployments],
@@ -151,7 +152,7 @@ async def show_deployment(
 )
 async def list_deployment_timeline(  # noqa: PLR0913 - each is a part of the request, or a service
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     name: FromPath[str],
     intents: Provided[DeploymentIntents],
     deployments: Provided[DeploymentRepository],
@@ -176,7 +177,7 @@ async def list_deployment_timeline(  # noqa: PLR0913 - each is a part of the req
 )
 async def delete_deployment(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     name: FromPath[str],
     intents: Provided[DeploymentIntents],
     shown: Provided[ShownDeployments],
@@ -185,7 +186,7 @@ async def delete_deployment(
     traceparent: TraceParent = None,
 ) -> DeploymentView:
     of = named(name, organization, request.auth, access)
-    return await shown.one(await intents.intend(of, DeploymentIntent.DELETE, known_trace(traceparent)))
+    return await shown.one(await intents.intend(of, DeploymentIntent.DELETE, caller(request, traceparent)))
 
 
 @post(
@@ -197,7 +198,7 @@ async def delete_deployment(
 )
 async def scale_deployment(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     name: FromPath[str],
     data: JSONBody[ScaleBody],
     intents: Provided[DeploymentIntents],
@@ -207,7 +208,7 @@ async def scale_deployment(
     traceparent: TraceParent = None,
 ) -> DeploymentView:
     of = named(name, organization, request.auth, access)
-    return await shown.one(await intents.scale(of, data, known_trace(traceparent)))
+    return await shown.one(await intents.scale(of, data, caller(request, traceparent)))
 
 
 def _intent(intent: DeploymentIntent, summary: str) -> HTTPRouteHandler:
@@ -221,7 +222,7 @@ def _intent(intent: DeploymentIntent, summary: str) -> HTTPRouteHandler:
     )
     async def intend(
         *,
-        request: Request[Any, ApiKey, Any],
+        request: Request[Actor, ApiKey, Any],
         name: FromPath[str],
         intents: Provided[DeploymentIntents],
         shown: Provided[ShownDeployments],
@@ -230,7 +231,7 @@ def _intent(intent: DeploymentIntent, summary: str) -> HTTPRouteHandler:
         traceparent: TraceParent = None,
     ) -> DeploymentView:
         of = named(name, organization, request.auth, access)
-        return await shown.one(await intents.intend(of, intent, known_trace(traceparent)))
+        return await shown.one(await intents.intend(of, intent, caller(request, traceparent)))
 
     return intend
 

@@ -1,6 +1,5 @@
 """`/instances`: create, read and end instances."""
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -10,10 +9,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from services.api.access.api_keys import ApiKey
+from services.api.access.caller import Caller
 from services.api.admission.intents import Accepted, Intents
 from services.api.admission.launch_body import InstanceBody
 from services.api.catalogue.access_cache import AccessCache
 from services.api.control.authorization import MEMBERS
+from services.api.control.callers import TraceParent, caller
 from services.api.control.dependencies import Provided
 from services.api.control.errors import InstanceIdMalformed
 from services.api.control.openapi.answers import header, refusals
@@ -25,6 +26,7 @@ from services.api.feed.feed import Feed
 from services.api.feed.repository import ReadModelRepository
 from services.api.refusals import Kind
 from services.api.tenancy.ownership import organization_for, whose
+from shared.actor import Actor
 from shared.clock import CLOCK
 from shared.description import InstanceView, NewInstance
 from shared.journal.journal import Decision
@@ -32,9 +34,8 @@ from shared.lifecycle import decide
 from shared.lifecycle.instance import Instance
 from shared.lifecycle.status import Status
 
-_TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-_Ask = Callable[[Intents, UUID, ApiKey, str | None], Awaitable[Instance]]
-"""`Intents`, the instance's id, who asks, and the trace context."""
+_Ask = Callable[[Intents, UUID, ApiKey, Caller], Awaitable[Instance]]
+"""`Intents`, the instance's id, whose key asks, and the caller."""
 _HUB_REFUSES: Final = "The hub refuses our token"
 _OF_A_NEW_ONE: Final = (
     header("Location", "Where the instance is shown"),
@@ -53,12 +54,6 @@ IdempotencyKey = Annotated[
 ]
 
 
-TraceParent = Annotated[
-    str | None,
-    HeaderParameter(name="traceparent", description="The sender's W3C trace context; an invalid one is ignored."),
-]
-
-
 @post(
     "/instances",
     opt=MEMBERS,
@@ -70,7 +65,7 @@ TraceParent = Annotated[
 )
 async def create(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     data: JSONBody[InstanceBody],
     intents: Provided[Intents],
     estimates: Provided[Estimates],
@@ -79,7 +74,7 @@ async def create(
     traceparent: TraceParent = None,
 ) -> Response[NewInstance]:
     organization = await organization_for(data.organization, request.auth, access)
-    accepted = await intents.request(data, request.auth, organization, idempotency_key, known_trace(traceparent))
+    accepted = await intents.request(data, request.auth, organization, idempotency_key, caller(request, traceparent))
     return _answer(accepted, estimates)
 
 
@@ -93,7 +88,7 @@ async def create(
 )
 async def list_(  # noqa: PLR0913 - each filter is an argument
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     instances: Provided[InstanceRepository],
     read_model: Provided[ReadModelRepository],
     estimates: Provided[Estimates],
@@ -125,7 +120,7 @@ async def list_(  # noqa: PLR0913 - each filter is an argument
 
 @get("/instances/{instance_id:str}", opt=MEMBERS, summary="Show an instance as the journal knows it now")
 async def show(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     instance_id: FromPath[str],
     intents: Provided[Intents],
     estimates: Provided[Estimates],
@@ -136,7 +131,7 @@ async def show(
 @get("/instances/{instance_id:str}/timeline", opt=MEMBERS, summary="List what happened to an instance, oldest first")
 async def timeline(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     instance_id: FromPath[str],
     intents: Provided[Intents],
     instances: Provided[InstanceRepository],
@@ -156,13 +151,15 @@ async def timeline(
     responses=_REFUSED,
 )
 async def terminate(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     instance_id: FromPath[str],
     intents: Provided[Intents],
     estimates: Provided[Estimates],
     traceparent: TraceParent = None,
 ) -> InstanceView:
-    return _shown(await intents.terminate(identified(instance_id), request.auth, known_trace(traceparent)), estimates)
+    return _shown(
+        await intents.terminate(identified(instance_id), request.auth, caller(request, traceparent)), estimates
+    )
 
 
 @post(
@@ -178,7 +175,7 @@ async def terminate(
 )
 async def relaunch(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     instance_id: FromPath[str],
     intents: Provided[Intents],
     estimates: Provided[Estimates],
@@ -187,13 +184,13 @@ async def relaunch(
     traceparent: TraceParent = None,
 ) -> Response[NewInstance]:
     accepted = await intents.relaunch(
-        identified(instance_id), request.auth, access.organizations, idempotency_key, known_trace(traceparent)
+        identified(instance_id), request.auth, access.organizations, idempotency_key, caller(request, traceparent)
     )
     return _answer(accepted, estimates)
 
 
 def _by(decision: Decision) -> _Ask:
-    return lambda intents, instance_id, owner, traceparent: intents.intend(instance_id, decision, owner, traceparent)
+    return lambda intents, instance_id, owner, by: intents.intend(instance_id, decision, owner, by)
 
 
 def _intent(verb: str, ask: _Ask, summary: str) -> HTTPRouteHandler:
@@ -206,13 +203,15 @@ def _intent(verb: str, ask: _Ask, summary: str) -> HTTPRouteHandler:
         responses=_REFUSED,
     )
     async def intend(
-        request: Request[Any, ApiKey, Any],
+        request: Request[Actor, ApiKey, Any],
         instance_id: FromPath[str],
         intents: Provided[Intents],
         estimates: Provided[Estimates],
         traceparent: TraceParent = None,
     ) -> InstanceView:
-        return _shown(await ask(intents, identified(instance_id), request.auth, known_trace(traceparent)), estimates)
+        return _shown(
+            await ask(intents, identified(instance_id), request.auth, caller(request, traceparent)), estimates
+        )
 
     return intend
 
@@ -251,8 +250,3 @@ def _answer(accepted: Accepted, estimates: Estimates) -> Response[NewInstance]:
 def _shown(instance: Instance, estimates: Estimates) -> InstanceView:
     now = CLOCK.now()
     return InstanceView.of(instance, now, eta=estimates.of(instance, now))
-
-
-def known_trace(traceparent: str | None) -> str | None:
-    """None unless it is a W3C trace context."""
-    return traceparent if traceparent and _TRACEPARENT.fullmatch(traceparent) else None

@@ -12,15 +12,16 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from services.api.access.api_keys import ApiKey
 from services.api.admission.image_builds import ImageBuilds, MachineImageBody
 from services.api.catalogue.access_cache import AccessCache
+from services.api.control.callers import TraceParent, caller
 from services.api.control.dependencies import Provided
 from services.api.control.errors import MachineImageUnknown
-from services.api.control.instances import TraceParent, known_trace
 from services.api.control.openapi.answers import header, refusals
 from services.api.control.repository import InstanceRepository
 from services.api.feed.feed import Feed
 from services.api.feed.repository import ReadModelRepository
 from services.api.refusals import Kind
 from services.api.tenancy.ownership import organization_for
+from shared.actor import Actor
 from shared.clock import CLOCK
 from shared.description import Description
 from shared.lifecycle.instance import Instance
@@ -137,14 +138,14 @@ class MachineImagesView(BaseModel):
 )
 async def build_machine_image(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     data: JSONBody[MachineImageBody],
     builds: Provided[ImageBuilds],
     access: Provided[AccessCache],
     traceparent: TraceParent = None,
 ) -> MachineImageView:
     organization = await organization_for(data.organization, request.auth, access)
-    return MachineImageView.of(await builds.begin(data, organization, known_trace(traceparent)))
+    return MachineImageView.of(await builds.begin(data, organization, caller(request, traceparent)))
 
 
 @get(
@@ -172,11 +173,14 @@ async def list_machine_images(
     responses=refusals({Kind.NOT_FOUND: "There is no such machine image"}),
 )
 async def delete_machine_image(
-    image_id: FromPath[str], instances: Provided[InstanceRepository], builds: Provided[ImageBuilds]
+    request: Request[Actor, ApiKey, Any],
+    image_id: FromPath[str],
+    instances: Provided[InstanceRepository],
+    builds: Provided[ImageBuilds],
 ) -> MachineImageView:
     for build in await instances.builds():
         if build.stored_image is not None and build.stored_image.id == image_id:
-            retired = await builds.retire(build.id, image_id)
+            retired = await builds.retire(build.id, image_id, caller(request, None))
             return MachineImageView.of(retired, await instances.launches_from_images())
     raise MachineImageUnknown(f"There is no machine image {image_id!r}. GET /machine-images lists them.")
 

@@ -12,6 +12,7 @@ from services.api.admission.launches import Launches
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.slugs import Slugs
 from services.api.control.authorization import MEMBERS
+from services.api.control.callers import caller
 from services.api.control.dependencies import Provided
 from services.api.control.errors import OrganizationExists, OrganizationInUse
 from services.api.control.openapi.answers import refusals
@@ -19,6 +20,7 @@ from services.api.refusals import FieldError, Kind
 from services.api.tenancy.organizations import Limits, Organization, Slug
 from services.api.tenancy.ownership import may_see_organization, organization_at, unknown_organization
 from services.api.tenancy.repository import OrganizationRepository
+from shared.actor import Actor
 from shared.deployments.decide import DeploymentIntent
 from shared.lifecycle.status import GONE
 from shared.plain_text import VISIBLE
@@ -117,7 +119,7 @@ async def change_organization(
 )
 async def remove_organization(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     slug: FromPath[str],
     organizations: Provided[OrganizationRepository],
     launches: Provided[Launches],
@@ -136,7 +138,7 @@ async def remove_organization(
         await organizations.remove(organization.id)
         await access.load()
         for made_meanwhile in await deployments.of_organization(organization.id):  # by an api on another machine
-            await deployments.intend(made_meanwhile.id, DeploymentIntent.DELETE, None)
+            await deployments.intend(made_meanwhile.id, DeploymentIntent.DELETE, caller(request, None))
 
 
 ROUTES: Final = (list_organizations, add_organization, show_organization, change_organization, remove_organization)

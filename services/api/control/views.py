@@ -4,11 +4,15 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from shared.actor import Actor
 from shared.lifecycle.status import Status
 
 
 class TimelineRow(BaseModel):
-    """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact."""
+    """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact.
+
+    `actor` is the service that recorded it; `requested_by` who asked for it, null if nobody did.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,4 +25,5 @@ class TimelineRow(BaseModel):
     occurred_at: AwareDatetime
     recorded_at: AwareDatetime
     actor: str
+    requested_by: Actor | None
     data: dict[str, Any]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from shared.actor import Actor
 from shared.deployments.deployment import Deployment, DeploymentStatus
 from shared.deployments.snapshot import understood
 from shared.deployments.words import what_happened
@@ -19,7 +20,8 @@ class DeploymentTimelineRow(BaseModel):
     """One event: `occurred_at` by its observer's clock, `recorded_at` by the stream's; `data` is the fact.
 
     `status`, `wanted` and `revision` are those of the deployment after it. `words` say what happened and why, for
-    people; they are empty for an event that a newer version has written.
+    people; they are empty for an event that a newer version has written. `actor` is the service that recorded it;
+    `requested_by` who asked for it, null if nobody did.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,6 +35,7 @@ class DeploymentTimelineRow(BaseModel):
     occurred_at: AwareDatetime
     recorded_at: AwareDatetime
     actor: str
+    requested_by: Actor | None
     data: dict[str, Any]
     words: str
 

@@ -64,6 +64,18 @@ ADDITIONS: Final[Sequence[str]] = (
         f"/components/schemas/{each}"
         for each in ("Delivery", "DeliveryState", "Page_Delivery_", "Replay", "ReplayBody")
     ),
+    *(
+        "/paths/~1audit",
+        *(f"/components/schemas/{each}" for each in ("Actor", "AuditActor", "AuditEntry", "EntryType", "Subject")),
+    ),
+    "/components/schemas/Page_AuditEntry_",
+    *(
+        f"/components/schemas/{schema}/{part}/{field}"
+        for schema in ("InstanceView", "NewInstance")
+        for part in ("properties", "required")
+        for field in ("created_by", "requested_by")
+    ),
+    *(f"/components/schemas/TimelineRow/{part}/requested_by" for part in ("properties", "required")),
     *("/paths/~1deployments", "/paths/~1deployments~1{name}"),
     *(f"/paths/~1deployments~1{{name}}~1{verb}" for verb in ("pause", "restart", "resume", "rollback", "scale")),
     *(f"/paths/~1deployments~1{{name}}~1{what}" for what in ("explain", "load", "timeline")),

@@ -179,6 +179,7 @@ FOR_MEMBERS = {
     *(("post", f"/deployments/{{name}}/{verb}") for verb in ("pause", "restart", "resume", "rollback", "scale")),
     ("post", "/models/fit"),
     ("get", "/events"),
+    ("get", "/audit"),
     ("get", "/costs"),
     ("get", "/organizations"),
     ("get", "/organizations/{slug}"),

@@ -1,0 +1,1 @@
+"""Usage: requests, tokens, money."""
