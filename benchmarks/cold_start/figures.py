@@ -121,4 +121,6 @@ def cloud(time_scale: float) -> Scenario:
         boot_volume=BOOT_VOLUME_S / time_scale,
         volume_update=VOLUME_UPDATE_S / time_scale,
         poweron=POWER_ON_S / time_scale,
+        # A machine image is in the list before its launch begins.
+        tag_visible=0.0,
     )

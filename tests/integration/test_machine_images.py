@@ -10,12 +10,14 @@ import pytest
 
 from shared.secrets import Secrets
 from simulator.cloud.gate import Moment, Subject
-from simulator.scenario import Call
+from simulator.scenario import Call, Scenario
 from tests.integration.line import INSTANCE_TYPE, MASTER_SECRET, MODEL, PATIENCE_S, Changes, Line, line
 from tests.integration.replicas import Replicas, replicas
 
 ENDS: Final = ("InstanceTerminated", "ResourcesReleased")
 IMAGES: Final[Changes] = {"provisioner": {"machine_images": True, "reconcile_seconds": 0.5, "settle_seconds": 2.0}}
+LISTED: Final = Scenario(tag_visible=0.0)
+"""A new image is in the list at once: a launch that begins before that boots from the plain one."""
 LEASE: Final = {"lease_seconds": 1.5}
 SWIFT: Final[Changes] = {
     "progress": LEASE,
@@ -92,7 +94,7 @@ def secrets_of(build: str) -> list[bytes]:
 async def test_a_launch_boots_from_an_image_that_has_nothing_of_its_machine(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
-    async with line(tmp_path, nats_url, database_url, changes=IMAGES) as running:
+    async with line(tmp_path, nats_url, database_url, scenario=LISTED, changes=IMAGES) as running:
         image = await built(running)
         assert (image["state"], image["instance_type"]) == ("available", INSTANCE_TYPE)
         assert set(await running.remaining()) == {"snapshots", "images"}
@@ -116,7 +118,7 @@ async def test_a_launch_boots_from_an_image_that_has_nothing_of_its_machine(
 async def test_a_launch_of_the_model_on_an_image_fetches_nothing(
     tmp_path: Path, nats_url: str, database_url: str
 ) -> None:
-    async with line(tmp_path, nats_url, database_url, changes=IMAGES) as running:
+    async with line(tmp_path, nats_url, database_url, scenario=LISTED, changes=IMAGES) as running:
         image = await built(running, model=MODEL)
         assert (image["model"], image["state"]) == (MODEL, "available"), running.heard.of(image["build"])[-1]
         instance_id = await running.ready(model=MODEL)
