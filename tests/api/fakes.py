@@ -3,9 +3,11 @@
 import asyncio
 import secrets
 import socket
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from struct import pack
 from typing import Any
 
 from aiohttp import web
@@ -40,7 +42,11 @@ async def _in_openai_s_words(request: web.Request) -> web.StreamResponse:
         return web.Response()
     body = await request.json()
     if request.path == "/v1/embeddings":
-        data = [{"object": "embedding", "index": 0, "embedding": [0.25, -0.5]}]
+        coded = b64encode(
+            pack("<2f", *_EMBEDDING)
+        ).decode()  # what OpenAI's client for Node asks for unless told otherwise
+        embedding = coded if body.get("encoding_format") == "base64" else _EMBEDDING
+        data = [{"object": "embedding", "index": 0, "embedding": embedding}]
         return web.json_response({"object": "list", "data": data, "model": body["model"], "usage": _USAGE})
     if request.path == "/v1/completions":
         choice: dict[str, Any] = {"index": 0, "text": " Paris", "finish_reason": "stop", "logprobs": None}
@@ -59,6 +65,7 @@ async def _in_openai_s_words(request: web.Request) -> web.StreamResponse:
     return response
 
 
+_EMBEDDING = [0.25, -0.5]
 _USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 

@@ -228,16 +228,16 @@ async def confirmed(page: Page, verb: str, consequence: str) -> None:
     await expect(dialog).to_be_hidden()
 
 
-async def test_how_to_use_it_is_a_line_to_copy_with_its_model(stage: Stage, window: Window) -> None:
+async def test_how_to_use_it_says_whether_a_request_waits(stage: Stage, window: Window) -> None:
     api = await running(stage)
     await put(api, "chat", {"model": MODEL})
     await put(api, "search", {"model": EMBEDDING_MODEL, "hold": 30})
     page = await window.open(api, ONE)
-    await expect(page.locator("#curl")).to_contain_text(f"{api.url}/v1/chat/completions")
-    await expect(page.locator("#curl")).to_contain_text(f'"model":"{MODEL}"')
+    await expect(page.locator("#code")).to_contain_text(f"{api.url}/v1/chat/completions")
+    await expect(page.locator("#code")).to_contain_text(f'"model":"{MODEL}"')
     await expect(page.locator("#use-words")).to_contain_text("the first request wakes it")
     await page.goto(f"{api.url}{LIST}/search")
-    await expect(page.locator("#curl")).to_contain_text("/v1/embeddings")
+    await expect(page.locator("#code")).to_contain_text("/v1/embeddings")
     await expect(page.locator("#use-words")).to_contain_text("up to 30 s")
 
 

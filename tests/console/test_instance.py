@@ -320,6 +320,7 @@ async def test_what_it_was_is_found_by_dragging_along_its_steps(stage: Stage, wi
     history = recent((*h.an_installing_instance(), f.ssh_install_failed(), f.startup_failed()))
     instance = await stage.happened(*history)
     page = await opened(window, api, instance)
+    await page.set_viewport_size({"width": 1280, "height": 900})  # what says "as it was" covers none of the steps
     began, ended = history[0].occurred_at, history[-1].occurred_at
     track = page.locator("#waterfall .track").nth(2)
     box = await track.bounding_box()

@@ -1,7 +1,6 @@
 // One deployment: how much of it serves what load, what was decided and why, and what may be asked of it.
 import { get, now, Refusal } from "./api.js";
 import { drawn } from "./chart.js";
-import { copies } from "./copy.js";
 import { drawDecisions } from "./decisions.js";
 import { drawActions, offerActions } from "./deployment-actions.js";
 import { address, bounds, Deployments, heldUp, hourPrice, monthPrice, news } from "./deployment-store.js";
@@ -12,6 +11,7 @@ import { loadChart, loadTable } from "./load-chart.js";
 import { drawReplicas } from "./replicas.js";
 import { described } from "./store.js";
 import { Stream } from "./stream.js";
+import { showUse } from "./use-it.js";
 
 const HOUR_MS = 3600_000;
 const SLOT_MS = 300_000; // as SLOT_S in shared/deployments/load.py
@@ -99,16 +99,10 @@ function drawRollout({ rollout, replicas, wanted }) {
   fill(byId("rollout-bar"), Math.round((Math.min(renewed, wanted) / Math.max(wanted, 1)) * 100), words);
 }
 
-function drawUse({ wish: { template, scaling }, wanted, status }) {
-  const [end, asked] = template.task === "embed"
-    ? ["embeddings", { input: "Hello." }]
-    : ["chat/completions", { messages: [{ role: "user", content: "Say hello." }] }];
-  const body = JSON.stringify({ model: template.model, ...asked });
-  const lines = [`curl ${location.origin}/v1/${end}`, '-H "Authorization: Bearer $COLDSTART_API_KEY"', "-H 'Content-Type: application/json'", `-d '${body}'`];
-  write(byId("curl"), lines.join(" \\\n  "));
+function drawUse({ wish: { template: { model, task }, scaling }, wanted, status }) {
   const waits = scaling.hold ? `A request waits for a cold start for up to ${about(scaling.hold)}.` : "A request does not wait for a cold start.";
   const sleeps = status === "active" && !wanted ? "It is at zero, and the first request wakes it. " : "";
-  write(byId("use-words"), `${sleeps}${waits} Any client of OpenAI's API works.`);
+  showUse({ model, task, words: `${sleeps}${waits} Any client of OpenAI's API works.` });
 }
 
 /** The last minutes, of which there is no slot yet, as they are now. */
@@ -197,7 +191,6 @@ drawn(byId("load").parentElement, (_, wide) => {
   drawLoad();
 });
 offerActions(its, (view) => store.show(view));
-copies(byId("copy"), () => byId("curl"));
 setInterval(refresh, EVERY_MS);
 begin();
 new Stream("/events", {

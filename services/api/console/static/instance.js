@@ -1,14 +1,15 @@
 // One instance: where it is, when it will be ready, why it failed, and what it was at any event before.
 import { get, now, Refusal } from "./api.js";
-import { confirm } from "./confirm.js";
 import { CriticalPath } from "./critical-path.js";
 import { element } from "./element.js";
 import { exact, expectation, lasting, money, nextTry, seconds } from "./format.js";
 import { announce, fill, milestone, showState, write } from "./live.js";
+import { drawActions, offerActions } from "./instance-actions.js";
 import { InstallOutput } from "./output.js";
 import { cause, costAt, described, Store } from "./store.js";
 import { Stream } from "./stream.js";
 import { summary } from "./summary.js";
+import { showUse } from "./use-it.js";
 import { steps, Waterfall } from "./waterfall.js";
 import { WorkerOutput } from "./worker-output.js";
 import { WORDS } from "./words.js";
@@ -113,6 +114,7 @@ function draw() {
   write(byId("facts"), facts.filter(Boolean).join("  ·  "));
   drawFailure(instance, live);
   drawActions(latest().instance, live);
+  drawUse(latest().instance, live);
   drawPast(event, live);
   drawSnapshot(event, instance, live);
   drawOutput(event, live);
@@ -203,14 +205,16 @@ function drawFailure(instance, live) {
   write(byId("failure-title"), `${statusLabel} at ${percent} %, ${stepLabel}`);
   write(byId("failure-message"), cause(error));
   write(byId("failure-advice"), advice ?? "");
-  byId("relaunch").hidden = failed.group !== "failed";
-  byId("relaunch").style.visibility = live ? "" : "hidden"; // it keeps its place while one looks back
+  byId("again").hidden = failed.group !== "failed";
+  byId("again").style.visibility = live ? "" : "hidden"; // it keeps its place while one looks back
+  byId("launch-again").href = failed.purpose === SERVE ? `/console/launch?as=machine&again=${id}` : `/console/machine-images/build?again=${id}`;
 }
 
-/** The past is not to be changed; the place of the buttons stays theirs. */
-function drawActions({ actions }, live) {
-  for (const button of byId("actions").children) button.hidden = !actions.includes(button.dataset.verb);
-  byId("actions").style.visibility = live ? "visible" : "hidden";
+/** Only what is ready and serves is called. In the past its place is kept, as that of a failure is. */
+function drawUse({ group, model, task, purpose: its }, live) {
+  byId("use").hidden = group !== "ready" || its !== SERVE;
+  byId("use").style.visibility = live ? "visible" : "hidden";
+  if (!byId("use").hidden) showUse({ model, task, words: "Any client of OpenAI's API works." });
 }
 
 function drawPast(event, live) {
@@ -277,52 +281,7 @@ list.addEventListener("click", (event) => {
   if (button) look(Number(button.dataset.version));
 });
 
-/** As the command line says it: what would be cut off. */
-async function serves({ model }) {
-  const { instances } = await get(`/models/resolve?model=${encodeURIComponent(model)}`).catch(() => ({ instances: [] }));
-  const running = instances.find((one) => one.id === id)?.in_flight ?? "an unknown number of";
-  return `It serves ${model}, with ${running} requests in flight.`;
-}
-
-byId("actions").addEventListener("click", (event) => {
-  const verb = event.target.closest("button")?.dataset.verb;
-  if (!verb) return;
-  const word = verb[0].toUpperCase() + verb.slice(1);
-  const ending = verb === "terminate";
-  const instance = store.get(id);
-  const cutsOff = (ending || verb === "reinstall") && instance.serving;
-  confirm({
-    title: `${word} ${instance.name}?`,
-    words: WORDS.consequences[verb],
-    before: cutsOff ? serves(instance) : null,
-    verb: word,
-    danger: ending,
-    path: ending ? `/instances/${id}` : `/instances/${id}/${verb}`,
-    method: ending ? "DELETE" : "POST",
-  });
-});
-
-byId("relaunch").addEventListener("click", () =>
-  confirm({
-    title: `Relaunch ${store.get(id).name}?`,
-    words: WORDS.consequences.relaunch,
-    verb: "Relaunch",
-    path: `/instances/${id}/relaunch`,
-    method: "POST",
-    done: async (answer) => relaunched(await answer.json()),
-  }),
-);
-
-/** On to the new instance, unless there is something to be read first. */
-function relaunched({ id: next, warnings }) {
-  const address = `/console/instances/${next}`;
-  if (!warnings.length) return location.assign(address);
-  const [words, link] = byId("relaunched").children;
-  write(words, warnings.join(" "));
-  link.href = address;
-  byId("relaunched").hidden = false;
-}
-
+offerActions(id, () => store.get(id));
 setInterval(tick, 1000);
 new Stream(`/instances/${id}/events?from=start`, {
   event: take,

@@ -2,14 +2,15 @@
 import { ask, get, Refusal } from "./api.js";
 import { joined } from "./arguments.js";
 import { address, nameFor } from "./deployment-store.js";
-import { lasting } from "./durations.js";
+import { lasting, setLasting } from "./durations.js";
 import { element } from "./element.js";
 import { endpoint, endpointName, fillEndpoint, schedule } from "./endpoint-form.js";
 import { write } from "./live.js";
 import { chooseBefore, types, watchOffers, zones } from "./offers.js";
 import { offerOwners } from "./owners.js";
 import { figure, Problems, tell } from "./problems.js";
-import { WantedModel } from "./wanted-model.js";
+import { isUntouched } from "./untouched.js";
+import { WantedModel, wishOf } from "./wanted-model.js";
 
 const byId = (id) => document.getElementById(id);
 const form = byId("launch");
@@ -22,6 +23,7 @@ const problems = new Problems(form, {
 let key = newKey(); // the same form sent twice is one instance
 const asked = new URLSearchParams(location.search);
 const changed = asked.get("deployment"); // the one that is changed; null: something is made
+const again = asked.get("again"); // the instance that is launched again; null: none
 
 /** Not crypto.randomUUID: that is there for https and this very machine only. */
 function newKey() {
@@ -107,12 +109,30 @@ function drawKind() {
   write(submit, changed ? "Change" : as.value === "deployment" ? "Deploy" : "Launch");
 }
 
+/** What each replica is, or the instance. */
+function fillMachine(before) {
+  for (const input of form.querySelectorAll("[data-sent]")) {
+    if (input.type === "checkbox") input.checked = before[input.name] ?? false;
+    else if (input.name in before) input.value = before[input.name] ?? "";
+  }
+  [model.value, options.value] = [before.model, joined(before.vllm_args)];
+  chooseBefore(before);
+}
+
+/** The wish of the instance that is launched again, unless somebody has begun to fill in another. */
+async function fillAgain() {
+  const before = await wishOf(again);
+  if (!isUntouched(form)) return;
+  fillMachine(before);
+  name.value = before.name;
+  for (const field of ["max_lifetime", "idle_shutdown"]) if (before[field]) setLasting(form, field, before[field]);
+  await offerOwners(organization, before.organization_id);
+}
+
 /** The deployment that is changed, as it was asked for last. */
 async function fill() {
   const { asked: before } = await get(address("/deployments", { name: changed, owner: asked.get("organization") }));
-  for (const input of form.querySelectorAll("[data-sent]")) if (input.name in before) input.value = before[input.name] ?? "";
-  [model.value, options.value] = [before.model, joined(before.vllm_args)];
-  chooseBefore(before);
+  fillMachine(before);
   fillEndpoint(before);
   if (!organization) return;
   organization.replaceChildren(new Option(before.organization ?? "shared by all", before.organization ?? ""));
@@ -131,7 +151,13 @@ byId("kinds").addEventListener("change", () => {
   drawKind();
   wantedModel.draw();
 });
-if (changed) begin();
+if (changed) {
+  write(byId("head"), `Change ${changed}`);
+  document.title = `Change ${changed} · Coldstart`;
+  byId("kinds").hidden = true;
+  [name.value, name.readOnly] = [changed, true];
+  begin(fill);
+} else if (again) begin(fillAgain);
 else {
   if (model.value) wantedModel.search();
   watchOffers();
@@ -139,12 +165,9 @@ else {
 }
 
 /** Its fields first: offers would choose others. */
-function begin() {
-  write(byId("head"), `Change ${changed}`);
-  document.title = `Change ${changed} · Coldstart`;
-  byId("kinds").hidden = true;
-  [name.value, name.readOnly, submit.disabled] = [changed, true, true];
-  fill().then(() => {
+function begin(filling) {
+  submit.disabled = true;
+  filling().then(() => {
     submit.disabled = false;
     wantedModel.search();
     watchOffers();

@@ -40,7 +40,7 @@ export function watchOffers() {
 
 /** Before anything is read: what was chosen before, which stays even if it is not offered any more. */
 export function chooseBefore({ provider: its, instance_types: names, zones: places }) {
-  provider.replaceChildren(new Option(its, its));
+  if (its) provider.replaceChildren(new Option(its, its));
   for (const name of names) rows.set(name, typeRow(name));
   for (const name of [ANY, ...places]) ticks.set(name, choice(zones, "zone", name, name === ANY ? "Any" : name));
   types.choose(names);

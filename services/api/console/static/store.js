@@ -11,7 +11,7 @@ const use = ({ purpose, model }) =>
 /** From a description, of `/instances` or of an event. What it costs after `costAt` follows from the price. */
 export function described(description) {
   return {
-    id: description.id, name: description.name, model: description.model, use: use(description), place: description.zone ?? description.provider,
+    id: description.id, name: description.name, model: description.model, task: description.task, purpose: description.purpose, use: use(description), place: description.zone ?? description.provider,
     zone: description.zone, type: description.instance_type, status: description.status,
     statusLabel: description.status_label, statusSince: at(description.status_since), group: description.group,
     tone: description.tone, percent: description.progress_percent,

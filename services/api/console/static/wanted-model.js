@@ -1,5 +1,5 @@
 // The model that a form asks for: what is known of it, and whether it fits on the types that there are.
-import { Refusal } from "./api.js";
+import { get, Refusal } from "./api.js";
 import { split } from "./arguments.js";
 import { Fits } from "./fits.js";
 import { ModelSearch } from "./model_search.js";
@@ -8,6 +8,12 @@ import { drawContexts, drawFits } from "./offers.js";
 const RESIZES = /--(quantization|dtype|cpu-offload-gb)\b/; // the weights, or what of them the GPUs hold
 const ABOUT = ["revision", "image", "task"];
 const byId = (id) => document.getElementById(id);
+
+/** What was asked for when this instance was. */
+export async function wishOf(id) {
+  const { items } = await get(`/instances/${encodeURIComponent(id)}/timeline?limit=1`);
+  return { zones: [], instance_types: [], vllm_args: [], ...items[0].data.specification }; // an old record may lack them
+}
 
 export class WantedModel {
   #inputs;
