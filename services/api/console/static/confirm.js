@@ -8,11 +8,12 @@ const [title, words, problem, proceed] = ["title", "words", "problem", "do"].map
 let asked = null;
 
 /**
- * Ask, and when it is confirmed send `method` to `path`, then call `done(answer)`; what is refused is said in the dialog.
+ * Ask, and when it is confirmed send `method` to `path`, or do what `send()` does, then call `done(answer)`; what is
+ * refused is said in the dialog.
  * `verb` is what the button says. `before`, a promise, is said before the words once it is known.
  */
-export function confirm({ title: asks, words: text, before = null, verb, danger = false, path, method, done = () => undefined }) {
-  const mine = { path, method, done };
+export function confirm({ title: asks, words: text, before = null, verb, danger = false, path, method, send = () => ask(path, { method }), done = () => undefined }) {
+  const mine = { send, done };
   asked = mine;
   write(title, asks);
   write(words, text);
@@ -28,7 +29,7 @@ proceed.addEventListener("click", async () => {
   const mine = asked; // the dialog may be closed, and ask of something else, before this is answered
   proceed.disabled = true;
   try {
-    const answer = await ask(mine.path, { method: mine.method });
+    const answer = await mine.send();
     if (asked === mine) dialog.close();
     await mine.done(answer);
   } catch (error) {

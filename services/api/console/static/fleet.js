@@ -1,6 +1,7 @@
 // Every instance, failures first, each row changed only where it has.
 import { ask, now, read, Refusal } from "./api.js";
 import { Blocks } from "./blocks.js";
+import { Bulk } from "./bulk.js";
 import { FirstSteps } from "./first-steps.js";
 import { about, clock, exact, lasting, money, nextTry, seconds } from "./format.js";
 import { announce, fill, milestone, set, showState, write } from "./live.js";
@@ -55,6 +56,7 @@ function rowOf(instance) {
   return rows.get(instance.id);
 }
 
+const bulk = new Bulk(table, { box: (instance) => rowOf(instance).parts.pick, get: (id) => store.get(id) });
 const first = new FirstSteps(byId("first-steps"));
 const moves = new Pace(MOST_SLIDES, 1000);
 const jumps = () => moves.happens(Date.now());
@@ -72,6 +74,7 @@ function drawRow(instance) {
   write(parts.type, instance.type ?? "—");
   write(parts.zone, instance.place);
   set(parts.time, "title", `since ${exact(begun(instance))}`);
+  bulk.changed(instance);
   drawTimes(instance);
 }
 
@@ -136,6 +139,7 @@ function arrange() {
   const asked = status ? [groups.get(status)] : [...groups.values()];
   const shown = asked.flatMap((some) => some.sort((a, b) => b.createdAt - a.createdAt));
   list.arrange(shown.map((one) => rowOf(one).element));
+  bulk.shows(shown);
   table.hidden = !shown.length;
   nothing.hidden = shown.length > 0 || !loaded || !listed.length;
   none.hidden = listed.length > 0 || !loaded;

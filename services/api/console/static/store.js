@@ -20,7 +20,7 @@ export function described(description) {
     advice: description.advice, serving: description.serving, actions: description.actions,
     price: description.hourly_price, currency: description.currency, cost: description.cost,
     costAt: at(description.as_of), on: description.server_on, createdAt: at(description.created_at),
-    version: description.version, eta: description.eta ?? null, delay: description.delay,
+    version: description.version, replicaOf: description.replica?.deployment_name ?? null, eta: description.eta ?? null, delay: description.delay,
   };
 }
 
