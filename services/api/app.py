@@ -185,12 +185,12 @@ async def _wired(  # long - every room in turn, as they need each other
                 estimates=estimates,
                 heard=deployments.heard,
             )
-            console = console_services(pool, access, settings)
+            audit = audit_services(pool)
+            console = console_services(pool, access, audit, settings)
             provider_statuses, observers = KnownStatuses(bus.statuses), Observers()
             await bus.connection.subscribe(SUBJECT, cb=observers.on_message)
             launching = admission.replica_launches
             await bus.connection.subscribe(LAUNCHES, queue=LAUNCHING_QUEUE, cb=launching.on_message)
-            audit = audit_services(pool)
             rooms = (
                 bus,
                 audit,

@@ -7,7 +7,10 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from services.api.access.api_keys import ApiKey, KeyLimits, NewApiKey, Role, hashed, new_key, shown
-from shared.postgres.connection import Connection, Pool
+from services.api.access.caller import API
+from services.api.audit.entries import EntryType, NewEntry, Subject, note
+from shared.actor import Actor
+from shared.postgres.connection import Connection, Pool, PooledConnection
 from shared.postgres.keyset import Position
 from shared.postgres.statements import only, statement
 
@@ -27,18 +30,26 @@ class ApiKeyRepository:
         rows = await self._pool.fetch(_sql("page_of_api_keys"), *(after or (None, None)), limit)
         return [ApiKey.model_validate(dict(row)) for row in rows]
 
-    async def add(self, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None) -> NewApiKey | None:
+    async def add(
+        self, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None, *, by: Actor
+    ) -> NewApiKey | None:
         """None if the organisation is gone."""
         try:
-            async with self._pool.acquire() as connection:
-                return await _add(connection, name, role, limits, organization_id)
+            async with self._pool.acquire() as connection, connection.transaction():
+                return await _add(connection, name, role, limits, organization_id, by=by)
         except asyncpg.ForeignKeyViolationError:
             return None
 
-    async def change(self, key_id: UUID, limits: Mapping[str, Any]) -> ApiKey | None:
+    async def change(self, key_id: UUID, limits: Mapping[str, Any], *, by: Actor) -> ApiKey | None:
         """Change only these limits; None if there is no such key."""
-        row = await self._pool.fetchrow(_sql("change_api_key"), key_id, dict(limits))
-        return ApiKey.model_validate(dict(row)) if row else None
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await connection.fetchrow(_sql("change_api_key"), key_id, dict(limits))
+            if row is None:
+                return None
+            changed = ApiKey.model_validate(dict(row))
+            if limits:
+                await note(connection, _entry(EntryType.API_KEY_CHANGED, changed, by, limits))
+        return changed
 
     async def add_first_admin_key(self) -> NewApiKey | None:
         """Make an administrator's key if there is none; None if there is one."""
@@ -46,17 +57,21 @@ class ApiKeyRepository:
             await connection.execute(_sql("lock_api_keys"))
             if await connection.fetchval(_sql("other_admin_exists"), None):
                 return None
-            return await _add(connection, _FIRST_KEY, Role.ADMIN, KeyLimits(), None)
+            return await _add(connection, _FIRST_KEY, Role.ADMIN, KeyLimits(), None, by=API.actor)
 
-    async def remove(self, key_id: UUID, *, keep_an_admin: bool) -> bool:
+    async def remove(self, key_id: UUID, *, keep_an_admin: bool, by: Actor) -> bool:
         """False if there is no such key. Raises LastAdminKey."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_sql("lock_api_keys"))
-            role = await connection.fetchval(_sql("remove_api_key"), key_id)
-            last = role == Role.ADMIN and not await connection.fetchval(_sql("other_admin_exists"), key_id)
+            row = await connection.fetchrow(_sql("remove_api_key"), key_id)
+            if row is None:
+                return False
+            removed = ApiKey.model_validate(dict(row))
+            last = removed.role is Role.ADMIN and not await connection.fetchval(_sql("other_admin_exists"), key_id)
             if last and keep_an_admin:
                 raise LastAdminKey
-        return role is not None
+            await note(connection, _entry(EntryType.API_KEY_REVOKED, removed, by))
+        return True
 
 
 async def all_api_keys(connection: Connection) -> list[tuple[bytes, ApiKey]]:
@@ -65,7 +80,9 @@ async def all_api_keys(connection: Connection) -> list[tuple[bytes, ApiKey]]:
     return [(row["key_hash"], ApiKey.model_validate(dict(row))) for row in rows]
 
 
-async def _add(connection: Any, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None) -> NewApiKey:
+async def _add(
+    connection: PooledConnection, name: str, role: Role, limits: KeyLimits, organization_id: UUID | None, *, by: Actor
+) -> NewApiKey:
     key = new_key()
     row = await connection.fetchrow(
         _sql("add_api_key"),
@@ -80,7 +97,14 @@ async def _add(connection: Any, name: str, role: Role, limits: KeyLimits, organi
         limits.max_concurrent,
         limits.allowed_models,
     )
-    return NewApiKey.model_validate({**only(row), "key": key})
+    made = NewApiKey.model_validate({**only(row), "key": key})
+    limited = KeyLimits.model_validate(limits, from_attributes=True).model_dump(mode="json", exclude_none=True)
+    await note(connection, _entry(EntryType.API_KEY_CREATED, made, by, {"role": role, **limited}))
+    return made
+
+
+def _entry(kind: EntryType, key: ApiKey, by: Actor, details: Mapping[str, Any] | None = None) -> NewEntry:
+    return NewEntry(kind, by, Subject.of("api_key", key.id, key.name), key.organization_id, details or {})
 
 
 def _sql(name: str) -> str:

@@ -73,6 +73,10 @@ class Subject(BaseModel):
     id: str
     name: PlainText
 
+    @classmethod
+    def of(cls, kind: str, its_id: UUID, name: str) -> Self:
+        return cls(kind=kind, id=str(its_id), name=name)
+
 
 class AuditEntry(BaseModel):
     """`type`: the event, or what else was done. `organization_id` is the subject's. `details` are of that type."""

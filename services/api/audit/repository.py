@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from services.api.audit.entries import AuditEntry
+from services.api.audit.entries import AuditEntry, NewEntry, note
 from shared.clock import CLOCK
 from shared.postgres.connection import DATABASE_ERRORS, Pool
 from shared.postgres.keyset import Position
@@ -37,6 +37,11 @@ class Filter:
 class AuditRepository:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+
+    async def add(self, entry: NewEntry) -> None:
+        """Of what is done outside of the database."""
+        async with self._pool.acquire() as connection:
+            await note(connection, entry)
 
     async def page(self, wanted: Filter, *, after: Position | None, limit: int) -> list[AuditEntry]:
         """Newest first."""

@@ -17,6 +17,7 @@ from services.api.catalogue.resolution import Resolved, resolve
 from services.api.catalogue.simulated import Simulated
 from services.api.refusals import Refused
 from services.api.tenancy.organizations import Organization
+from shared.actor import Actor
 from shared.lifecycle.wish import Task
 from shared.postgres.connection import DOWN
 
@@ -64,12 +65,15 @@ class Cataloguing:
         except TimeoutError:
             return HubUnreachable(f"no answer within {_PATIENCE_S} s")
 
-    async def add(self, meant: Meant, trust_remote_code: bool | None = None) -> Model:
-        """The model in the catalogue, added if necessary. Without `trust_remote_code`, that stays as it is."""
+    async def add(self, meant: Meant, trust_remote_code: bool | None = None, *, by: Actor | None = None) -> Model:
+        """The model in the catalogue, added if necessary. Without `trust_remote_code`, that stays as it is.
+
+        `by`: who asked for that itself, not for a launch or an offering.
+        """
         known = self._access.catalogue.named(meant.model)
         if known and trust_remote_code in (None, known.trust_remote_code):
             return known
-        added = await self._models.add(meant, trust_remote_code)
+        added = await self._models.add(meant, trust_remote_code, by=by)
         await self._access.load()
         self._tell_shadowed(added)
         return added

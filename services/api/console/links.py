@@ -9,7 +9,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from services.api.access.api_keys import ApiKey
 from services.api.access.sessions import Purpose, Sessions
+from services.api.audit.entries import EntryType, NewEntry, Subject
+from services.api.audit.repository import AuditRepository
 from services.api.control.dependencies import Provided
+from shared.actor import Actor
 from shared.postgres.connection import Pool
 from shared.postgres.statements import statement
 
@@ -50,7 +53,11 @@ class SignInLinks:
     summary="Make a link that signs in to the console once",
     description="Whoever opens it is signed in with the key that asked for it.",
 )
-async def make_sign_in_link(request: Request[Any, ApiKey, Any], sign_in_links: Provided[SignInLinks]) -> SignInLink:
+async def make_sign_in_link(
+    request: Request[Actor, ApiKey, Any], sign_in_links: Provided[SignInLinks], audit: Provided[AuditRepository]
+) -> SignInLink:
+    subject = Subject.of("api_key", request.auth.id, request.auth.name)
+    await audit.add(NewEntry(EntryType.SIGN_IN_LINK_CREATED, request.user, subject, request.auth.organization_id))
     return sign_in_links.make(request.auth.id)
 
 

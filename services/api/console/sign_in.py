@@ -8,13 +8,13 @@ from litestar.datastructures import Cookie
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
 
-from services.api.access.authentication import Authentication
 from services.api.access.sessions import Purpose, Sessions
 from services.api.catalogue.access_cache import AccessCache
 from services.api.console.links import SignInLinks
 from services.api.console.origin import from_here
 from services.api.console.rendering import HEADERS, bare
 from services.api.console.settings import ConsoleSettings
+from services.api.console.sign_ins import SignIns
 from services.api.control.authorization import OPEN
 from services.api.control.dependencies import Provided
 from services.api.http.session_cookie import cookie_name
@@ -34,7 +34,8 @@ async def sign_in_page(
     request: Request[Any, Any, Any],
     sign_in_links: Provided[SignInLinks],
     sessions: Provided[Sessions],
-    authentication: Provided[Authentication],
+    access: Provided[AccessCache],
+    sign_ins: Provided[SignIns],
     settings: Provided[ConsoleSettings],
     token: Annotated[str | None, QueryParameter(max_length=300)] = None,
     target: Annotated[str | None, QueryParameter(name="next", max_length=2000)] = None,
@@ -43,8 +44,10 @@ async def sign_in_page(
         return _form(target, None)
     key_id = await sign_in_links.use(token)
     if key_id is None:
-        await authentication.wrong_keys.came(request.scope)
+        await sign_ins.wrong(request, "link", "spent")
         return _form(target, _SPENT, status=403)
+    if owner := access.keys.identified(key_id):
+        await sign_ins.succeeded(request, owner, "link")
     begun = sessions.issue(Purpose.SESSION, key_id, settings.session_seconds)
     page = bare("onward", target=_inside(target))  # a redirect would still count as the other site's navigation
     page.cookies = [_cookie(request, begun.text, settings.session_seconds)]
@@ -55,18 +58,20 @@ async def sign_in_page(
 async def sign_in(
     request: Request[Any, Any, Any],
     access: Provided[AccessCache],
-    authentication: Provided[Authentication],
+    sign_ins: Provided[SignIns],
     sessions: Provided[Sessions],
     settings: Provided[ConsoleSettings],
 ) -> Template | Redirect:
     form = await request.form()
     key, target = str(form.get("key", "")).strip(), str(form.get("next", ""))
     if not from_here(request):
+        await sign_ins.refused(request, "key", "other_page")
         return _form(target, _ELSEWHERE, status=403)
     owner = access.keys.owner(key)
     if owner is None:
-        await authentication.wrong_keys.came(request.scope)
+        await sign_ins.wrong(request, "key", "wrong")
         return _form(target, _REFUSED, status=403)
+    await sign_ins.succeeded(request, owner, "key")
     begun = sessions.issue(Purpose.SESSION, owner.id, settings.session_seconds)
     cookie = _cookie(request, begun.text, settings.session_seconds)
     return Redirect(_inside(target), status_code=303, cookies=[cookie], headers=HEADERS)

@@ -1,9 +1,9 @@
 """`/api-keys`: keys, their organisations and their limits."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from litestar import delete, get, patch, post
+from litestar import Request, delete, get, patch, post
 from litestar.params import FromPath, JSONBody
 from pydantic import ConfigDict, Field
 
@@ -17,6 +17,7 @@ from services.api.control.pages import Cursor, Limit, Page, page, position
 from services.api.refusals import FieldError, Kind, invalid
 from services.api.tenancy.organizations import Slug
 from services.api.tenancy.ownership import organization_named
+from shared.actor import Actor
 from shared.plain_text import VISIBLE
 
 
@@ -43,6 +44,7 @@ async def list_api_keys(keys: Provided[ApiKeyRepository], limit: Limit = 50, cur
 
 @post("/api-keys", status_code=201, summary="Make a key; it is shown this once")
 async def add_api_key(
+    request: Request[Actor, ApiKey, Any],
     data: JSONBody[ApiKeyBody],
     keys: Provided[ApiKeyRepository],
     access: Provided[AccessCache],
@@ -52,7 +54,7 @@ async def add_api_key(
         detail = "an administrator's key belongs to no organisation; leave this out, or make a user's key."
         raise invalid(FieldError(pointer="/organization", detail=detail))
     organization = await organization_named(data.organization, access)
-    made = await keys.add(data.name, role, data, organization.id if organization else None)
+    made = await keys.add(data.name, role, data, organization.id if organization else None, by=request.user)
     await access.load()
     if made is None:
         detail = f"the organisation {data.organization!r} has just been deleted."
@@ -62,12 +64,13 @@ async def add_api_key(
 
 @patch("/api-keys/{key_id:str}", summary="Change a key's limits, everywhere within a second")
 async def change_api_key(
+    request: Request[Actor, ApiKey, Any],
     key_id: FromPath[str],
     data: JSONBody[ApiKeyLimitsBody],
     keys: Provided[ApiKeyRepository],
     access: Provided[AccessCache],
 ) -> ApiKey:
-    changed = await keys.change(_identified(key_id), data.model_dump(exclude_unset=True))
+    changed = await keys.change(_identified(key_id), data.model_dump(exclude_unset=True), by=request.user)
     if changed is None:
         raise _unknown(key_id)
     await access.load()
@@ -80,12 +83,14 @@ async def change_api_key(
     responses=refusals({Kind.CONFLICT: "It is the last administrator's key"}),
 )
 async def remove_api_key(
+    request: Request[Actor, ApiKey, Any],
     key_id: FromPath[str],
     keys: Provided[ApiKeyRepository],
     access: Provided[AccessCache],
 ) -> None:
     try:
-        removed = await keys.remove(_identified(key_id), keep_an_admin=not access.has_configured_admin)
+        keep = not access.has_configured_admin
+        removed = await keys.remove(_identified(key_id), keep_an_admin=keep, by=request.user)
     except LastAdminKey:
         detail = "It is the last administrator's key; make another one first."
         raise LastKey(detail) from None

@@ -1,14 +1,14 @@
 """`/models`: the models that can be served."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from litestar import Response, delete, get, post
+from litestar import Request, Response, delete, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.api.access.api_keys import ModelName
+from services.api.access.api_keys import ApiKey, ModelName
 from services.api.admission.new_models import NewModels
 from services.api.catalogue.access_cache import AccessCache
 from services.api.catalogue.catalogue import Model
@@ -20,6 +20,7 @@ from services.api.control.errors import ModelInUse, ModelOffered, ModelUnknown
 from services.api.control.openapi.answers import refusals
 from services.api.control.pages import Cursor, Limit, Page, page, position
 from services.api.refusals import Kind
+from shared.actor import Actor
 from shared.lifecycle.wish import Task
 
 
@@ -53,12 +54,16 @@ async def list_models(models: Provided[ModelRepository], limit: Limit = 50, curs
     "Refused if no supported version of vLLM could serve it.",
 )
 async def add_model(
-    data: JSONBody[ModelBody], cataloguing: Provided[Cataloguing], new_models: Provided[NewModels]
+    request: Request[Actor, ApiKey, Any],
+    data: JSONBody[ModelBody],
+    cataloguing: Provided[Cataloguing],
+    new_models: Provided[NewModels],
 ) -> Response[Model]:
     meant = await cataloguing.meant(data.model, task=data.task, insist=True)
     await new_models.check(meant, trusted=bool(data.trust_remote_code))
     return Response(
-        await cataloguing.add(meant, data.trust_remote_code), status_code=200 if isinstance(meant, Model) else 201
+        await cataloguing.add(meant, data.trust_remote_code, by=request.user),
+        status_code=200 if isinstance(meant, Model) else 201,
     )
 
 
@@ -70,9 +75,12 @@ async def add_model(
     "of it. Its usage stays. An offering that it shadowed answers again.",
 )
 async def remove_model(
-    model_id: FromPath[str], models: Provided[ModelRepository], access: Provided[AccessCache]
+    request: Request[Actor, ApiKey, Any],
+    model_id: FromPath[str],
+    models: Provided[ModelRepository],
+    access: Provided[AccessCache],
 ) -> None:
-    uses = await models.remove(_identified(model_id))
+    uses = await models.remove(_identified(model_id), by=request.user)
     if uses is None:
         raise _unknown(model_id)
     if uses.deployments:

@@ -26,6 +26,7 @@ from services.api.tenancy.offerings import Offering
 from services.api.tenancy.organizations import Organization
 from services.api.tenancy.ownership import organization_at, unknown_organization
 from services.api.tenancy.repository import ModelGone, OfferingRepository, OrganizationGone
+from shared.actor import Actor
 from shared.deployments.deployment import Deployment, DeploymentStatus
 from shared.deployments.errors import DeploymentUnknown
 from shared.deployments.events import deployment_id
@@ -128,7 +129,7 @@ async def list_offerings(
 )
 async def add_offering(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     slug: FromPath[str],
     data: JSONBody[OfferingBody],
     offerings: Provided[OfferingRepository],
@@ -151,7 +152,9 @@ async def add_offering(
         model = await cataloguing.add(meant)
         try:
             name_of = deployment.name if deployment else None
-            made = await offerings.add(organization.id, data.code, model.id, name_of, active=data.active)
+            made = await offerings.add(
+                organization.id, data.code, model.id, name_of, active=data.active, by=request.user
+            )
         except OrganizationGone:
             raise unknown_organization(slug) from None
         except ModelGone:
@@ -170,7 +173,7 @@ async def add_offering(
 )
 async def change_offering(  # noqa: PLR0913 - each is a part of the request, or a service
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     slug: FromPath[str],
     code: FromPath[str],
     data: JSONBody[OfferingChangeBody],
@@ -194,6 +197,7 @@ async def change_offering(  # noqa: PLR0913 - each is a part of the request, or 
             model_id=model.id if model else None,
             deployment=deployment.name if deployment else None,
             active=data.active,
+            by=request.user,
         )
     except ModelGone:
         raise _model_gone(model) from None
@@ -205,14 +209,14 @@ async def change_offering(  # noqa: PLR0913 - each is a part of the request, or 
 
 @delete("/organizations/{slug:str}/offerings/{code:str}", summary="Take an offering back")
 async def remove_offering(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     slug: FromPath[str],
     code: FromPath[str],
     offerings: Provided[OfferingRepository],
     access: Provided[AccessCache],
 ) -> None:
     organization = organization_at(slug, request.auth, access)
-    removed = await offerings.remove(_offering(organization, code, access.catalogue).id)
+    removed = await offerings.remove(_offering(organization, code, access.catalogue).id, by=request.user)
     await access.load()
     if not removed:
         raise _unknown(organization, code)

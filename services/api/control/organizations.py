@@ -73,6 +73,7 @@ async def list_organizations(request: Request[Any, ApiKey, Any], access: Provide
     ),
 )
 async def add_organization(
+    request: Request[Actor, ApiKey, Any],
     data: JSONBody[OrganizationBody],
     organizations: Provided[OrganizationRepository],
     access: Provided[AccessCache],
@@ -80,7 +81,7 @@ async def add_organization(
 ) -> Organization:
     if not data.insist and access.organizations.called(data.slug) is None:
         await slugs.check(data.slug)
-    made = await organizations.add(data.slug, data.name or data.slug, data)
+    made = await organizations.add(data.slug, data.name or data.slug, data, by=request.user)
     if made is None:
         detail = f"{data.slug!r} is taken; choose another slug, or use the existing organisation."
         raise OrganizationExists(detail, errors=(FieldError(pointer="/slug", detail=detail),))
@@ -97,14 +98,15 @@ async def show_organization(
 
 @patch("/organizations/{slug:str}", summary="Change an organisation's name or limits")
 async def change_organization(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     slug: FromPath[str],
     data: JSONBody[OrganizationChangeBody],
     organizations: Provided[OrganizationRepository],
     access: Provided[AccessCache],
 ) -> Organization:
     organization = organization_at(slug, request.auth, access)
-    changed = await organizations.change(organization.id, data.model_dump(mode="json", exclude_unset=True))
+    fields = data.model_dump(mode="json", exclude_unset=True)
+    changed = await organizations.change(organization.id, fields, by=request.user)
     await access.load()
     if changed is None:
         raise unknown_organization(slug)
@@ -135,7 +137,7 @@ async def remove_organization(
         if await deployments.of_organization(organization.id):
             detail = f"It has deployments; delete them first. GET /deployments?organization={slug} lists them."
             raise OrganizationInUse(detail)
-        await organizations.remove(organization.id)
+        await organizations.remove(organization.id, by=request.user)
         await access.load()
         for made_meanwhile in await deployments.of_organization(organization.id):  # by an api on another machine
             await deployments.intend(made_meanwhile.id, DeploymentIntent.DELETE, caller(request, None))

@@ -1,23 +1,29 @@
 """`/reconcile`: have the provisioner compare the providers' resources with the journal, now."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from litestar import post
+from litestar import Request, post
 from litestar.params import JSONBody
 from nats.aio.client import Client
 from pydantic import BaseModel, ConfigDict
 
+from services.api.access.api_keys import ApiKey
+from services.api.audit.entries import EntryType, NewEntry, Subject
+from services.api.audit.repository import AuditRepository
 from services.api.control.dependencies import Provided
 from services.api.control.errors import NoProvisioner, ReconciliationUnfinished
 from services.api.control.openapi.answers import refusals
 from services.api.refusals import Kind
+from shared.actor import Actor
 from shared.reconciliation import (
     NobodyAnswers,
     Report,
     TimedOut,
     request_reconciliation,
 )
+
+EVERY_PROVIDER: Final = Subject(kind="provider", id="all", name="every provider")
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,14 @@ class Reports(BaseModel):
     description="What belongs to an ended instance, and duplicates, are removed, as every minute. Resources of "
     "instances that nobody knows are reported, and deleted only with `delete_unknown`.",
 )
-async def reconcile(data: JSONBody[ReconciliationBody], reconciliation: Provided[Reconciliation]) -> Reports:
+async def reconcile(
+    request: Request[Actor, ApiKey, Any],
+    data: JSONBody[ReconciliationBody],
+    reconciliation: Provided[Reconciliation],
+    audit: Provided[AuditRepository],
+) -> Reports:
+    details = {"delete_unknown": data.delete_unknown}
+    await audit.add(NewEntry(EntryType.RECONCILIATION_REQUESTED, request.user, EVERY_PROVIDER, details=details))
     return Reports(items=await reconciliation(delete_unknown=data.delete_unknown))
 
 

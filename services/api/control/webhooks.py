@@ -24,6 +24,7 @@ from services.api.webhooks.errors import StreamUnreadable, TooManyWebhooks, Webh
 from services.api.webhooks.repository import OwnerGone, WebhookRepository
 from services.api.webhooks.secrets import WebhookSecrets
 from services.api.webhooks.webhooks import Delivery, DeliveryState, Webhook, WebhookState
+from shared.actor import Actor
 from shared.bus.reader import ReadingInterrupted
 from shared.clock import CLOCK
 from shared.deployments.events import DEPLOYMENT_EVENTS
@@ -157,7 +158,7 @@ class Replay(BaseModel):
 
 @get("/webhooks", opt=MEMBERS, summary="List the webhooks, newest first; a user's key sees its organisation's")
 async def list_webhooks(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     webhooks: Provided[WebhookRepository],
     access: Provided[AccessCache],
     organization: Annotated[Slug | None, QueryParameter(description="Its webhooks only (a slug).")] = None,
@@ -177,7 +178,7 @@ async def list_webhooks(
 )
 async def add_webhook(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     data: JSONBody[WebhookBody],
     webhooks: Provided[WebhookRepository],
     secrets: Provided[WebhookSecrets],
@@ -191,7 +192,8 @@ async def add_webhook(
         whose_they_are = owner.slug if owner else "The installation"
         raise TooManyWebhooks(f"{whose_they_are} has {MOST} webhooks already; delete one first.")
     try:
-        made = await webhooks.add(owner_id, {**fields, "description": fields["description"] or ""}, feed.position)
+        described = {**fields, "description": fields["description"] or ""}
+        made = await webhooks.add(owner_id, described, feed.position, by=request.user)
     except OwnerGone:
         detail = f"the organisation {data.organization!r} has just been deleted."
         raise invalid(FieldError(pointer="/organization", detail=detail)) from None
@@ -200,7 +202,7 @@ async def add_webhook(
 
 @get("/webhooks/{webhook_id:str}", opt=MEMBERS, summary="Show a webhook")
 async def show_webhook(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     webhook_id: FromPath[str],
     webhooks: Provided[WebhookRepository],
     access: Provided[AccessCache],
@@ -210,7 +212,7 @@ async def show_webhook(
 
 @patch("/webhooks/{webhook_id:str}", opt=MEMBERS, summary="Change a webhook, or switch it off or on")
 async def change_webhook(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     webhook_id: FromPath[str],
     data: JSONBody[WebhookChangeBody],
     webhooks: Provided[WebhookRepository],
@@ -223,7 +225,7 @@ async def change_webhook(
         fields["organizations"] = [str(one) for one in fields["organizations"]]
     if "description" in fields:
         fields["description"] = fields["description"] or ""
-    changed = await webhooks.change(webhook.id, fields, data.enabled)
+    changed = await webhooks.change(webhook.id, fields, data.enabled, by=request.user)
     if changed is None:
         raise _unknown(webhook_id)
     return WebhookView.shown(changed, access)
@@ -231,10 +233,10 @@ async def change_webhook(
 
 @delete("/webhooks/{webhook_id:str}", opt=MEMBERS, summary="Delete a webhook, with what it was yet to get")
 async def remove_webhook(
-    request: Request[Any, ApiKey, Any], webhook_id: FromPath[str], webhooks: Provided[WebhookRepository]
+    request: Request[Actor, ApiKey, Any], webhook_id: FromPath[str], webhooks: Provided[WebhookRepository]
 ) -> None:
     webhook = await own_webhook(webhook_id, request.auth, webhooks)
-    if not await webhooks.remove(webhook.id):
+    if not await webhooks.remove(webhook, by=request.user):
         raise _unknown(webhook_id)
 
 
@@ -246,14 +248,14 @@ async def remove_webhook(
     description="Until then, each message has a signature of both.",
 )
 async def rotate_secret(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     webhook_id: FromPath[str],
     webhooks: Provided[WebhookRepository],
     secrets: Provided[WebhookSecrets],
     access: Provided[AccessCache],
 ) -> WebhookWithSecret:
     webhook = await own_webhook(webhook_id, request.auth, webhooks)
-    rotated = await webhooks.rotate(webhook.id, CLOCK.now() + FORMER_SECRET)
+    rotated = await webhooks.rotate(webhook.id, CLOCK.now() + FORMER_SECRET, by=request.user)
     if rotated is None:
         raise _unknown(webhook_id)
     return WebhookWithSecret.shown(rotated, access, secret=secrets.of(rotated))
@@ -267,11 +269,11 @@ async def rotate_secret(
     description="What came of it is in GET /webhooks/{webhook_id}/deliveries a moment later.",
 )
 async def send_test(
-    request: Request[Any, ApiKey, Any], webhook_id: FromPath[str], webhooks: Provided[WebhookRepository]
+    request: Request[Actor, ApiKey, Any], webhook_id: FromPath[str], webhooks: Provided[WebhookRepository]
 ) -> Delivery:
     webhook = await own_webhook(webhook_id, request.auth, webhooks)
     try:
-        return await webhooks.add_test(webhook, CLOCK.now())
+        return await webhooks.add_test(webhook, CLOCK.now(), by=request.user)
     except OwnerGone:
         raise _unknown(webhook_id) from None
 
@@ -285,7 +287,7 @@ async def send_test(
     responses=refusals({Kind.CONFLICT: "The webhook is switched off"}),
 )
 async def replay(
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     webhook_id: FromPath[str],
     data: JSONBody[ReplayBody],
     webhooks: Provided[WebhookRepository],
@@ -297,7 +299,7 @@ async def replay(
     last = feed.position
     after = min(await _after(data, feed), last)
     try:
-        replay_id = await webhooks.add_replay(webhook.id, after=after, through=last)
+        replay_id = await webhooks.add_replay(webhook, after=after, through=last, by=request.user)
     except OwnerGone:
         raise _unknown(webhook_id) from None
     return Replay(id=replay_id, from_sequence=after + 1, through_sequence=last)
@@ -310,7 +312,7 @@ async def replay(
 )
 async def list_deliveries(
     *,
-    request: Request[Any, ApiKey, Any],
+    request: Request[Actor, ApiKey, Any],
     webhook_id: FromPath[str],
     webhooks: Provided[WebhookRepository],
     only: OnlyState = None,

@@ -2,16 +2,22 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import asyncpg
 
+from services.api.audit.entries import EntryType, NewEntry, Subject, note
 from services.api.webhooks.webhooks import Delivery, Webhook
+from shared.actor import Actor
 from shared.postgres.connection import Pool
 from shared.postgres.keyset import Position
 from shared.postgres.statements import only, statement
 from shared.webhooks import CHANNEL, TEST_TYPE, own_message
+
+_TOLD: Final = ("description", "events", "models")
+"""The fields that entries of the audit log tell."""
 
 
 class OwnerGone(Exception):
@@ -34,17 +40,25 @@ class WebhookRepository:
         """Those that are exactly this organisation's, or the installation's."""
         return int(await self._pool.fetchval(_sql("count_webhooks"), organization_id))
 
-    async def add(self, organization_id: UUID | None, fields: Mapping[str, Any], after_sequence: int) -> Webhook:
+    async def add(
+        self, organization_id: UUID | None, fields: Mapping[str, Any], after_sequence: int, *, by: Actor
+    ) -> Webhook:
         """It gets the events after this sequence. Raises OwnerGone."""
         values = (fields["url"], fields["description"], fields["events"], fields["models"], fields["organizations"])
         webhook_id = uuid4()
         try:
-            await self._pool.execute(_sql("add_webhook"), webhook_id, organization_id, *values, after_sequence)
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_sql("add_webhook"), webhook_id, organization_id, *values, after_sequence)
+                made = Webhook.of(only(await connection.fetchrow(_sql("webhook"), webhook_id)))
+                details = {name: fields[name] for name in _TOLD if fields[name] is not None}
+                await note(connection, _entry(EntryType.WEBHOOK_CREATED, made, by, details))
         except asyncpg.ForeignKeyViolationError:
             raise OwnerGone from None
-        return Webhook.of(only(await self._pool.fetchrow(_sql("webhook"), webhook_id)))
+        return made
 
-    async def change(self, webhook_id: UUID, fields: Mapping[str, Any], enabled: bool | None) -> Webhook | None:
+    async def change(
+        self, webhook_id: UUID, fields: Mapping[str, Any], enabled: bool | None, *, by: Actor
+    ) -> Webhook | None:
         """Change only these fields; `enabled` None leaves it on or off. Returns None if it is gone."""
         async with self._pool.acquire() as connection, connection.transaction():
             if fields:
@@ -52,18 +66,37 @@ class WebhookRepository:
             if enabled is not None:
                 await connection.execute(_sql("enable_webhook" if enabled else "disable_webhook"), webhook_id)
             await connection.execute(_sql("notify"), CHANNEL)
-        return await self.find(webhook_id)
+            row = await connection.fetchrow(_sql("webhook"), webhook_id)
+            if row is None:
+                return None
+            changed = Webhook.of(row)
+            details = {name: value for name, value in fields.items() if name in _TOLD}
+            if enabled is not None:
+                details["enabled"] = enabled
+            if fields or enabled is not None:
+                await note(connection, _entry(EntryType.WEBHOOK_CHANGED, changed, by, details))
+        return changed
 
-    async def remove(self, webhook_id: UUID) -> bool:
-        """False if there is no such webhook."""
-        return await self._pool.fetchval(_sql("remove_webhook"), webhook_id) is not None
+    async def remove(self, webhook: Webhook, *, by: Actor) -> bool:
+        """False if it is gone already."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            removed = await connection.fetchval(_sql("remove_webhook"), webhook.id) is not None
+            if removed:
+                await note(connection, _entry(EntryType.WEBHOOK_DELETED, webhook, by))
+        return removed
 
-    async def rotate(self, webhook_id: UUID, former_until: datetime) -> Webhook | None:
+    async def rotate(self, webhook_id: UUID, former_until: datetime, *, by: Actor) -> Webhook | None:
         """Sign with the next secret, and until then also with the former one; None if it is gone."""
-        await self._pool.execute(_sql("rotate_secret"), webhook_id, former_until)
-        return await self.find(webhook_id)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_sql("rotate_secret"), webhook_id, former_until)
+            row = await connection.fetchrow(_sql("webhook"), webhook_id)
+            if row is None:
+                return None
+            rotated = Webhook.of(row)
+            await note(connection, _entry(EntryType.WEBHOOK_SECRET_ROTATED, rotated, by))
+        return rotated
 
-    async def add_test(self, webhook: Webhook, now: datetime) -> Delivery:
+    async def add_test(self, webhook: Webhook, now: datetime, *, by: Actor) -> Delivery:
         """Raises OwnerGone."""
         message_id = str(uuid4())
         data = {"webhook": {"id": str(webhook.id), "url": webhook.url, "description": webhook.description}}
@@ -73,15 +106,19 @@ class WebhookRepository:
             async with self._pool.acquire() as connection, connection.transaction():
                 row = only(await connection.fetchrow(_sql("add_test"), *values))
                 await connection.execute(_sql("notify"), CHANNEL)
+                await note(connection, _entry(EntryType.WEBHOOK_TESTED, webhook, by))
         except asyncpg.ForeignKeyViolationError:
             raise OwnerGone from None
         return Delivery.of(row)
 
-    async def add_replay(self, webhook_id: UUID, *, after: int, through: int) -> UUID:
+    async def add_replay(self, webhook: Webhook, *, after: int, through: int, by: Actor) -> UUID:
         """Send the events behind `after` up to `through` again. Raises OwnerGone."""
         replay_id = uuid4()
         try:
-            await self._pool.execute(_sql("add_replay"), replay_id, webhook_id, after, through)
+            async with self._pool.acquire() as connection, connection.transaction():
+                await connection.execute(_sql("add_replay"), replay_id, webhook.id, after, through)
+                details = {"from_sequence": after + 1, "through_sequence": through}
+                await note(connection, _entry(EntryType.WEBHOOK_REPLAYED, webhook, by, details))
         except asyncpg.ForeignKeyViolationError:
             raise OwnerGone from None
         return replay_id
@@ -93,6 +130,12 @@ class WebhookRepository:
         position = after or (None, None)
         rows = await self._pool.fetch(_sql("page_of_deliveries"), webhook_id, state, *position, limit)
         return [Delivery.of(row) for row in rows]
+
+
+def _entry(kind: EntryType, webhook: Webhook, by: Actor, details: Mapping[str, Any] | None = None) -> NewEntry:
+    """Of its address only the host is told: the rest may be a secret between its owner and the receiver."""
+    subject = Subject.of("webhook", webhook.id, urlsplit(webhook.url).hostname or "")
+    return NewEntry(kind, by, subject, webhook.organization_id, details or {})
 
 
 def _sql(name: str) -> str:

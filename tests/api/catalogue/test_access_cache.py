@@ -16,6 +16,7 @@ from services.api.tenancy.organizations import Limits, Organization
 from services.api.tenancy.repository import OrganizationRepository, all_organizations
 from shared.postgres.connection import Connection, connect_pool
 from tests.api.stage import PATIENCE_S, Stage
+from tests.lifecycle.facts import SOMEBODY
 
 READY_FOR_QUERY = b"Z\x00\x00\x00\x05I"
 FAREWELL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
@@ -81,9 +82,9 @@ async def test_keys_and_organizations_are_of_one_moment(database_url: str, monke
 
         async def all_but_the_newest(connection: Connection) -> list[Organization]:
             found = await all_organizations(connection)
-            acme = await OrganizationRepository(pool).add("acme", "Acme", Limits())
+            acme = await OrganizationRepository(pool).add("acme", "Acme", Limits(), by=SOMEBODY)
             assert acme is not None
-            made.append(await ApiKeyRepository(pool).add("acme's", Role.USER, KeyLimits(), acme.id))
+            made.append(await ApiKeyRepository(pool).add("acme's", Role.USER, KeyLimits(), acme.id, by=SOMEBODY))
             return found
 
         access = AccessCache(

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 
 from services.api.tenancy.organizations import AtLimit
 from services.api.tenancy.repository import OrganizationRepository
+from shared.actor import Actor
 from shared.deployments import decide
 from shared.deployments.deployment import DeploymentStatus
 from shared.deployments.events import deployment_id
@@ -20,6 +21,7 @@ from tests.api.names import LATER
 from tests.api.router.sleeping import asleep
 from tests.api.stage import EMBEDDING_MODEL, MODEL, Stage, until
 from tests.lifecycle import facts
+from tests.lifecycle.facts import SOMEBODY
 
 SLUG = "openai-community"
 CODE = "gpt2"
@@ -120,9 +122,9 @@ async def test_a_deployment_that_is_made_while_its_organisation_is_deleted_is_de
     acme = UUID((await api.organization("acme"))["id"])
     remove, made = OrganizationRepository.remove, []
 
-    async def meanwhile(self: OrganizationRepository, organization_id: UUID) -> None:
+    async def meanwhile(self: OrganizationRepository, organization_id: UUID, *, by: Actor) -> None:
         made.append(await asleep(stage, api, organization_id=acme))
-        await remove(self, organization_id)
+        await remove(self, organization_id, by=by)
 
     monkeypatch.setattr(OrganizationRepository, "remove", meanwhile)
     assert (await api.client.delete("/organizations/acme")).status_code == 204
@@ -140,7 +142,7 @@ async def test_a_deployment_whose_organisation_was_deleted_while_it_was_made_is_
     async def deleted_meanwhile(self: DeploymentJournal, *args: Any, **more: Any) -> Any:
         recorded = await record(self, *args, **more)
         async with connect_pool(stage.database_url, name="test") as pool:
-            await OrganizationRepository(pool).remove(acme)
+            await OrganizationRepository(pool).remove(acme, by=SOMEBODY)
         return recorded
 
     monkeypatch.setattr(DeploymentJournal, "intend", deleted_meanwhile)
