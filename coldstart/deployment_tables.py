@@ -7,6 +7,7 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.actors import who
 from coldstart.colours import colour
 from coldstart.money import money
 from coldstart.progress_table import first_line
@@ -85,11 +86,12 @@ def listed_replicas(row: Row) -> Table:
 
 def listed_events(rows: Iterable[Row]) -> Table:
     """A timeline's rows, oldest first."""
-    table = Table("#", "time", "by", "event", "", box=None, pad_edge=False)
+    table = Table("#", "time", "by", "event", "", "asked for by", box=None, pad_edge=False)
     for row in rows:
         at = datetime.fromisoformat(row["occurred_at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
         words = what_happened(row["type"], row["data"])
-        table.add_row(str(row["version"]), at, Text(row["actor"]), Text(row["type"]), Text(words))
+        asker = Text(who(row.get("requested_by")))
+        table.add_row(str(row["version"]), at, Text(row["actor"]), Text(row["type"]), Text(words), asker)
     return table
 
 

@@ -20,17 +20,6 @@ class Actor(BaseModel):
     id: UUID | None = None
     name: PlainText
 
-    @property
-    def words(self) -> str:
-        """For people."""
-        match self.kind:
-            case "key":
-                return f"key {self.name}"
-            case "session":
-                return f"{self.name}, in the console"
-            case "service":
-                return f"service {self.name}"
-
 
 class RequestedBy(BaseModel):
     """A fact that somebody asked for. `requested_by` is None if that was not recorded, as in former versions."""

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from coldstart.actors import who
 from coldstart.api_client import Api, ApiProblem, described
 from coldstart.commands.asking import Yes, ask
 from coldstart.commands.completing import instance_names, model_names
@@ -42,7 +43,7 @@ _SHOWN: Final = (
     *("id", "organization_id", "name", "provider", "zone", "instance_type", "purpose", "model", "status"),
     *("status_since", "progress_percent", "step", "step_since", "waits_for", "eta", "actions", "attempt", "image"),
     *("vllm_version", "worker_tls", "ip_address", "error", "delay", "hourly_price", "currency", "cost", "server_on"),
-    *("created_at", "ready_at", "updated_at", "version"),
+    *("created_by", "requested_by", "created_at", "ready_at", "updated_at", "version"),
 )
 _OPTIONS: Final = {"model": "MODEL", "instance_types": "--type", "zones": "--zone", "vllm_args": "--vllm-arg"}
 _SIMULATED: Final = "No machine is rented, and answers are made up."
@@ -156,6 +157,7 @@ def _said(instance: InstanceView) -> dict[str, Any]:
     error, delay, eta = instance.error, instance.delay, instance.eta
     said["status"], said["step"] = instance.status_label, instance.where
     said["actions"] = ", ".join(instance.actions)
+    said["created_by"], said["requested_by"] = who(said["created_by"]), who(said["requested_by"])
     said["error"] = cause(error) if error else None
     said["delay"] = next_try(delay.next_try_at, instance.as_of) if delay else None
     said["eta"] = expected(eta) if eta else None
@@ -206,11 +208,13 @@ def timeline(instance: Instance, as_json: Json = False) -> None:
     if as_json:
         print_json(rows)
         return
-    table = Table("#", "time", "by", "event", "status", "progress", box=None, pad_edge=False)
+    table = Table("#", "time", "by", "event", "status", "progress", "asked for by", box=None, pad_edge=False)
     for row in rows:
         at = row["occurred_at"][11:23]
         status = NAMES[Status(row["status"])]
-        table.add_row(str(row["version"]), at, row["actor"], row["type"], status, f"{row['progress_percent']} %")
+        asker = Text(who(row.get("requested_by")))
+        where = (row["type"], status, f"{row['progress_percent']} %")
+        table.add_row(str(row["version"]), at, row["actor"], *where, asker)
     print_table(table)
 
 

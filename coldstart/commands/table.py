@@ -89,6 +89,7 @@ COMMANDS: Final[Mapping[str, Entry]] = {
     ),
     "reconcile": Entry("provider", "reconcile", "Compare what the providers hold with the journal, now."),
     "usage": Entry("usage", "usage", "Show requests and tokens. Days are in UTC. Default: the last thirty days."),
+    "audit": Entry("audit", "audit", "Show who asked for what, newest first."),
     "resolve": Entry(
         "resolve",
         "resolve",

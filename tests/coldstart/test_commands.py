@@ -176,6 +176,10 @@ def test_timeline_shows_each_event(api: FakeApi) -> None:
     api.says("GET", f"/instances/{ID}/timeline", page({**row, "status": "provisioning", "progress_percent": 5}))
     lines = run("instances", "timeline", ID).stdout.splitlines()
     assert lines[1].split() == ["1", "12:00:00.123", "api", "InstanceRequested", "provisioning", "5", "%"]
+    asker = {"kind": "session", "id": OTHER_ID, "name": "ops"}
+    row |= {"status": "provisioning", "progress_percent": 5, "requested_by": asker}
+    api.says("GET", f"/instances/{ID}/timeline", page(row))
+    assert run("instances", "timeline", ID).stdout.splitlines()[1].endswith("ops in the console")
 
 
 @pytest.mark.parametrize("verb", ["drain", "reinstall", "archive"])
