@@ -123,7 +123,7 @@ async def test_the_confirmation_says_what_is_a_replica_and_whose_price_nobody_kn
         fact.model_copy(update={"hourly_price": None}) if isinstance(fact, InstanceCreated) else fact
         for fact in h.a_ready_instance(name="own")
     )
-    _, page, _ = await opened(stage, window, replica, unpriced)
+    _, page, _ = await opened(stage, window, replica, unpriced, h.a_created_server(name="not on yet"))
     await page.get_by_role("button", name="Choose all").click()
     await page.get_by_role("button", name="Terminate the chosen").click()
     dialog = page.get_by_role("dialog")

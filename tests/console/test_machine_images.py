@@ -76,6 +76,20 @@ async def test_a_build_is_followed_from_its_first_step_to_the_image_without_a_re
     assert await stayed(page)
 
 
+async def test_a_list_that_lags_behind_the_events_is_asked_for_until_it_has_them(stage: Stage, window: Window) -> None:
+    api = await stage.api()
+    page = await window.open(api, LIST)
+    await expect(page.get_by_text("There is no machine image yet")).to_be_visible()
+    await expect(page.locator("#live")).to_have_text("live")
+    for _ in range(2):
+        async with page.expect_response("**/machine-images") as answered:
+            made = await stage.happened(*recent(h.a_sealed_machine())[:1])
+        await (await answered.value).finished()
+    await stage.projector()
+    await expect(row(page, made).locator(".status")).to_have_text("building")
+    await expect(page.locator("#rows tr")).to_have_count(2)
+
+
 async def test_a_build_that_failed_says_why_and_leads_to_its_page(stage: Stage, window: Window) -> None:
     api = await an_api(stage)
     page = await window.open(api, LIST)

@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.api.deployed import put
+from tests.api.fakes import FakeWorker
 from tests.api.router.test_inference import catalogued
 from tests.api.stage import EMBEDDING_MODEL, MODEL, PATIENCE_S, RunningApi, Stage
 from tests.console.conftest import Window
@@ -73,19 +74,19 @@ def said(language: str, out: str, *path: str | int) -> Any:
     return str(found)
 
 
-async def serving(stage: Stage, model: str = MODEL, **specification: Any) -> tuple[RunningApi, str]:
-    """An api, and the id of a ready instance that it routes to."""
+async def serving(stage: Stage, model: str = MODEL, **specification: Any) -> tuple[RunningApi, FakeWorker, str]:
+    """An api, a ready worker that it routes to, and its instance's id."""
     api, worker = await stage.api(), await stage.worker()
     await catalogued(api, model)
     instance = await stage.ready(worker.address, model=model, **specification)
-    return api, str(instance.id)
+    return api, worker, str(instance.id)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_ready_instance_answers_what_its_page_shows(
     stage: Stage, window: Window, tmp_path: Path, language: str
 ) -> None:
-    api, instance_id = await serving(stage)
+    api, worker, instance_id = await serving(stage)
     await api.routes()
     page = await window.open(api, f"/console/instances/{instance_id}")
     text = await copied(page, language)
@@ -93,6 +94,8 @@ async def test_a_ready_instance_answers_what_its_page_shows(
     assert key not in await page.content()
     out = await run(tmp_path, language, text, key)
     assert said(language, out, "choices", 0, "message", "content") == "Paris."
+    asked = json.loads(worker.seen[-1].body)
+    assert (asked["model"], asked["messages"]) == (MODEL, [{"role": "user", "content": "Say hello."}])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -100,19 +103,21 @@ async def test_a_deployment_of_embeddings_answers_what_its_page_shows(
     stage: Stage, window: Window, tmp_path: Path, language: str
 ) -> None:
     await stage.projector()
-    api, _ = await serving(stage, EMBEDDING_MODEL, task="embed")
+    api, worker, _ = await serving(stage, EMBEDDING_MODEL, task="embed")
     await api.routes(EMBEDDING_MODEL, "/v1/embeddings", input="hello")
     await put(api, "search", {"model": EMBEDDING_MODEL})
     page = await window.open(api, "/console/deployments/search")
     text = await copied(page, language)
     out = await run(tmp_path, language, text, await api.user_key())
     assert json.loads(said(language, out, "data", 0, "embedding").replace("'", '"')) == [0.25, -0.5]
+    asked = json.loads(worker.seen[-1].body)
+    assert (asked["model"], asked["input"]) == (EMBEDDING_MODEL, "Hello.")
 
 
 async def test_the_endpoint_is_copied_and_the_chosen_language_is_reached_by_keyboard(
     stage: Stage, window: Window
 ) -> None:
-    api, instance_id = await serving(stage)
+    api, _, instance_id = await serving(stage)
     page = await window.open(api, f"/console/instances/{instance_id}")
     await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     await expect(page.locator("#endpoint")).to_have_text(f"{api.url}/v1")
@@ -146,7 +151,7 @@ async def test_only_what_is_ready_and_serves_is_called(stage: Stage, window: Win
 async def test_nothing_keeps_anybody_from_using_it(stage: Stage, window: Window, width: int) -> None:
     size: Any = {"width": width, "height": 740}
     await stage.projector()
-    api, instance_id = await serving(stage)
+    api, _, instance_id = await serving(stage)
     await put(api, "chat", {"model": MODEL})
     for path in (f"/console/instances/{instance_id}", "/console/deployments/chat"):
         page = await window.open(api, path, viewport=size)

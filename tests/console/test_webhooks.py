@@ -261,7 +261,10 @@ async def test_a_wrong_input_in_every_field_is_said_next_to_it(stage: Stage, win
     await page.get_by_label("Of organisations").fill("nobody")
     await send(page, "Make")
     await is_wrong(
-        page, page.get_by_label("Of organisations"), "organizations", "no organisation has the slug 'nobody'"
+        page,
+        page.get_by_label("Of organisations"),
+        "organizations",
+        "Organisation 1: no organisation has the slug 'nobody'",
     )
     await owner.select_option("acme")
     await expect(page.get_by_label("Of organisations")).to_be_hidden()

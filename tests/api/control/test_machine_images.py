@@ -135,14 +135,16 @@ async def test_an_image_shows_whether_its_model_was_run(
 
 async def test_an_image_names_the_launches_that_need_it_until_their_machines_answer(stage: Stage) -> None:
     api = await an_api(stage)
-    await stage.happened(*h.a_stored_image())
-    await shown(api, "available")
+    for stored in (f.machine_image_stored(image_id="another"), f.machine_image_stored()):
+        await stage.happened(*h.a_sealed_machine(), stored, f.instance_terminated())
+    await shown(api, "available", "available")
     request, chosen = f.instance_requested(specification=f.a_specification(name="chat")), f.machine_image_chosen()
     launch = await stage.happened(request, chosen)
 
     async def users() -> list[str]:
-        [image] = await listed(api)
-        return [user["name"] for user in image["in_use_by"] if user["id"] == str(launch.id)]
+        used = {image["id"]: image["in_use_by"] for image in await listed(api)}
+        assert used["another"] == []
+        return [user["name"] for user in used[f.IMAGE] if user["id"] == str(launch.id)]
 
     await until(lambda: named(users, ["chat"]))
     retired = (await api.client.delete(f"/machine-images/{f.IMAGE}")).json()
