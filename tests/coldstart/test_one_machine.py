@@ -24,7 +24,7 @@ from tests.coldstart.told import MODEL
 from tests.embedded.owners import PROJECT, gone, is_alive
 from tests.lifecycle import histories as h
 
-START_S = 60
+START_S = 180
 
 
 @dataclass(frozen=True)
