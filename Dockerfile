@@ -7,6 +7,7 @@ RUN python -m venv /venv \
     && /venv/bin/uv pip install --python /venv/bin/python --compile-bytecode --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY coldstart coldstart
+COPY coldstart_client coldstart_client
 COPY services services
 COPY shared shared
 COPY simulator simulator

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -80,6 +81,8 @@ def _shown(info: FieldInfo, value: Any) -> str:
     match value:
         case None | "" | ():
             return "none"
+        case Path() if value.is_absolute():
+            return "by the machine"
         case SecretStr():
             return "a secret"
         case True | False:
