@@ -1,6 +1,7 @@
-"""What vLLM has compiled, before a reinstall and after it, as its log tells."""
+"""What vLLM has compiled, before a reinstall and after it, as its log tells, and what that saves."""
 
 import re
+import time
 from typing import Final
 
 from real_line import hub
@@ -12,41 +13,52 @@ _LAUNCH_S: Final = 1800
 _END_S: Final = 180
 _SAVED: Final = re.compile(r"saved AOT compiled function to (\S+)")
 _LOADED: Final = re.compile(r"Directly load AOT compilation from path (\S+)")
-_FAILED: Final = re.compile(r"Compiling model again due to a load failure from (\S+), reason: (.+)")
-_ON_A_CPU: Final = "'function' object has no attribute 'finalize_loading'"
-"""VLLM 0.32 compiles a model for a CPU by torch alone, and cannot load the result (`vllm.compilation.decorators`)."""
+_COMPILED: Final = re.compile(r"torch\.compile took ([\d.]+) s in total")
+_MOST_OF_A_REINSTALL: Final = 0.3
 
 
 def compilation(line: Line) -> None:
-    """A launch with compilation, and a reinstall, which has to find the same file."""
+    """A launch with compilation, and a reinstall, which looks for what the first worker has saved."""
+    ordered = time.monotonic()
     launch = line.launch(hub.CHAT, vllm_args=["--max-model-len=2048"])
     try:
-        line.check("a model that is compiled becomes ready", lambda: _ready(launch))
-        first = _log(launch)
+        if not line.check("a model that is compiled becomes ready", lambda: _ready(launch, 1)):
+            return
+        first_s, first = time.monotonic() - ordered, _log(launch)
+        ordered = time.monotonic()
         line.stack.api.post(f"{launch.path}/reinstall")
-        line.check("a reinstall becomes ready", lambda: _ready(launch))
-        line.check("vLLM finds what it has compiled before", lambda: found_again(first, _log(launch)))
+        if line.check("a reinstall becomes ready", lambda: _ready(launch, 2)):
+            again_s, second = time.monotonic() - ordered, _log(launch)
+            line.check("vLLM loads what it compiled before", lambda: loaded_again(first, second))
+            line.check("a reinstall takes at most 0.3 of a first install", lambda: shorter(first_s, again_s))
     finally:
         line.stack.api.delete(launch.path)
         line.check("it terminates", lambda: launch.becomes(Status.TERMINATED, within_s=_END_S).status)
         line.check("nothing of ours is on the machine", lambda: nothing_of_ours(line.machine))
 
 
-def found_again(first: str, second: str) -> str:
-    """`first` and `second` are the logs of both workers. Raises Wrong if the second one looked elsewhere."""
-    saved = _SAVED.findall(first)
-    if not saved:
-        raise Wrong("the first worker has saved nothing")
-    if _LOADED.findall(second) == saved:
-        return f"loaded from {saved[0]}"
-    failures = _FAILED.findall(second)
-    if failures != [(path, _ON_A_CPU) for path in saved]:
-        raise Wrong(f"saved {saved}, then loaded {_LOADED.findall(second)}, failures {failures}")
-    return f"found in {saved[0]}, but this version cannot load it on a CPU: {_ON_A_CPU}"
+def loaded_again(first: str, second: str) -> str:
+    """`first` and `second` are both workers' logs. Raises Wrong if the second one compiled, or looked elsewhere."""
+    saved, loaded = _SAVED.findall(first), _LOADED.findall(second)
+    if not saved or loaded != saved or _SAVED.search(second):
+        raise Wrong(f"saved {saved}, then loaded {loaded}, saved {_SAVED.findall(second)}")
+    took = [seconds for log in (first, second) for seconds in _COMPILED.findall(log)]
+    return f"loaded from {saved[0]}; torch.compile took {' s, then '.join(took)} s"
 
 
-def _ready(launch: Launch) -> str:
-    return f"in attempt {launch.becomes(Status.READY, within_s=_LAUNCH_S).attempt}"
+def shorter(first_s: float, again_s: float) -> str:
+    """Seconds from each order to ready."""
+    seen = f"{again_s:.0f} s instead of {first_s:.0f} s, {again_s / first_s:.2f} ×"
+    if again_s > first_s * _MOST_OF_A_REINSTALL:
+        raise Wrong(seen)
+    return seen
+
+
+def _ready(launch: Launch, attempt: int) -> str:
+    found = launch.becomes(Status.READY, within_s=_LAUNCH_S)
+    if found.attempt != attempt:
+        raise Wrong(f"in attempt {found.attempt}")
+    return f"in attempt {attempt}"
 
 
 def _log(launch: Launch) -> str:

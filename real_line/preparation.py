@@ -52,7 +52,7 @@ def prepared(run: Commands, kept: Kept, downloads: Path, version: Version) -> Pr
     )
     registry = kept(
         f"registry-{version.number}",
-        (parts, vllm_image.configuration(version), MANIFEST),
+        (parts, vllm_image.configuration(version), MANIFEST, vllm_image.PLUGIN.read_bytes()),
         "the image's layers",
         lambda folder: vllm_image.store(run, program, root / "root", version, folder),
     )

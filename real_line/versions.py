@@ -20,6 +20,8 @@ class Version:
     torch: str
     overrides: tuple[str, ...] = ()
     cuda_torch: bool = False
+    own_backend: bool = False
+    """It compiles on a CPU as on a GPU, by a plugin (`vllm_as_on_a_gpu.py`)."""
     left_out: tuple[tuple[str, str], ...] = ()
     """Checks that cannot pass with this version here, each with its reason."""
 
@@ -43,7 +45,7 @@ _GRAMMARS: Final = "grammars end the engine, since torch's CUDA build has no GPU
 VERSIONS: Final = {
     version.number: version
     for version in (
-        Version("0.32.0", "2.13.0+cpu", ("torchvision", "torchaudio", "torchcodec")),
+        Version("0.32.0", "2.13.0+cpu", ("torchvision", "torchaudio", "torchcodec"), own_backend=True),
         Version(
             "0.13.0",
             "2.9.1",

@@ -15,6 +15,7 @@ from real_line.registry import registry
 from real_line.versions import REPOSITORY, Version
 
 SITE: Final = f"usr/local/lib/python{PYTHON}/dist-packages"
+PLUGIN: Final = Path(__file__).with_name("vllm_as_on_a_gpu.py")
 _BUILD_PORT: Final = 5801
 _UV: Final = Path(sys.executable).parent / "uv"
 _PLATFORM: Final = "x86_64-manylinux_2_36"
@@ -82,7 +83,8 @@ def store(run: Commands, program: Path, root: Path, version: Version, folder: Pa
     storage = folder / "registry"
     storage.mkdir()
     with registry(program, storage, _BUILD_PORT, run.log) as url:
-        push(url, REPOSITORY, version.tags, list(_layers(root, packed)), configuration(version))
+        layers = [*_layers(root, packed), *_plugin(version, packed)]
+        push(url, REPOSITORY, version.tags, layers, configuration(version))
     shutil.rmtree(packed)
 
 
@@ -94,6 +96,17 @@ def _layers(root: Path, folder: Path) -> Iterator[Layer]:
     yield layer_of(root, [SITE], apart, folder / "packages.tar.gz", "Python packages")
     for name in apart:
         yield layer_of(root, [name], [], folder / f"{Path(name).name}.tar.gz", Path(name).name)
+
+
+def _plugin(version: Version, folder: Path) -> Iterator[Layer]:
+    if version.own_backend:
+        place = folder / "plugin" / SITE
+        known = place / f"{PLUGIN.stem}-1.dist-info"
+        known.mkdir(parents=True)
+        shutil.copy(PLUGIN, place)
+        (known / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {PLUGIN.stem}\nVersion: 1\n")
+        (known / "entry_points.txt").write_text(f"[vllm.general_plugins]\n{PLUGIN.stem} = {PLUGIN.stem}:register\n")
+        yield layer_of(folder / "plugin", ["usr"], [], folder / "plugin.tar.gz", "the plugin")
 
 
 def _bytes(path: Path) -> int:

@@ -85,16 +85,23 @@ def _shown(info: FieldInfo, value: Any) -> str:
             return "by the machine"
         case SecretStr():
             return "a secret"
-        case True | False:
-            return f"`{str(value).lower()}`"
-        case tuple() if "JSON" in takes(info):
-            return f"`{json.dumps(list(map(str, value)))}`"
-        case tuple():
-            return f"`{','.join(map(str, value))}`"
-        case float() if value.is_integer():
-            return f"`{value:.0f}`"
         case _:
-            return f"`{value}`"
+            return f"`{_written(info, value)}`"
+
+
+def _written(info: FieldInfo, value: Any) -> str:
+    """As the variable would have it."""
+    match value:
+        case True | False:
+            return str(value).lower()
+        case tuple() if "JSON" in takes(info):
+            return json.dumps(list(map(str, value)))
+        case tuple():
+            return ",".join(map(str, value))
+        case float() if value.is_integer():
+            return f"{value:.0f}"
+        case _:
+            return str(value)
 
 
 def _said(kind: type[BaseSettings], name: str) -> str:
