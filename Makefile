@@ -61,6 +61,7 @@ bench: .venv/.ready-dev   ## every benchmark; the router's is beside nginx, inst
 screenshots: .venv/.ready-dev  ## the pictures in docs/, of the real pages; needs chromium
 	@command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || { echo "Chromium is needed for pictures: install it (on Debian: apt-get install chromium-headless-shell)."; exit 1; }
 	@$(BIN)/python -m tests.console.screenshots
+	@$(BIN)/python -m tools.terminal_picture
 
 docs: .venv/.ready-dev    ## the pages that are drawn from the code
 	@$(BIN)/python -m shared.lifecycle.page > docs/lifecycle.md
