@@ -1,7 +1,9 @@
 """A machine belongs to one instance of one installation, whoever else asks and whenever."""
 
 import asyncio
+import dataclasses
 import shlex
+import socket
 from uuid import UUID, uuid4
 
 import asyncssh
@@ -12,6 +14,7 @@ from services.provisioner.install.script import SUPERSEDED, InstallJob, stdin_of
 from services.provisioner.provider import Order, OutOfStock, Rejected, Server, Silent, TryAgain
 from services.provisioner.providers.machines import claims
 from services.provisioner.providers.machines.provider import MachinesProvider
+from services.provisioner.weights.source import WeightsFile, WeightsList
 from shared.machine import Exited
 from shared.secrets import Secrets
 from tests.provisioner.machines.conftest import SHELL, listed, provider_of
@@ -179,14 +182,26 @@ async def test_an_install_that_comes_too_late_finds_the_machine_in_other_hands(b
     assert boxes[0].host.disk.contents.containers == {}
 
 
-async def test_a_release_ends_an_install_that_runs(boxes: list[Machine]) -> None:
+async def test_a_release_ends_an_install_that_runs_and_its_download(boxes: list[Machine]) -> None:
     boxes[0].host.scenario = boxes[0].scenario.model_copy(update={"image_pull": 600.0})
     provider = provider_of(listed(boxes[0], "desk"))
     server = await claimed(provider)
     assert isinstance(server.instance_id, UUID)
-    async with boxes[0].connected() as connection:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/model.safetensors"
+        weights = WeightsList("c" * 40, (WeightsFile("model.safetensors", 10, "a" * 64, url),))
+        wanted = dataclasses.replace(job(server.instance_id), weights=weights)
+        await _released_in_the_pull(boxes[0], wanted, provider, server)
+    assert files_of(boxes[0]) == {"gate": "", "lock": ""}
+    assert not (boxes[0].host.disk.root / "var/lib/coldstart/weights").exists()
+
+
+async def _released_in_the_pull(
+    machine: Machine, wanted: InstallJob, provider: MachinesProvider, server: Server
+) -> None:
+    async with machine.connected() as connection:
         process = await connection.create_process("bash -s", stderr=asyncssh.STDOUT)
-        process.stdin.write(stdin_of(job(server.instance_id)).decode())
+        process.stdin.write(stdin_of(wanted).decode())
         process.stdin.write_eof()
         async with asyncio.timeout(120):
             while "image_pull" not in await process.stdout.readline():
@@ -194,7 +209,6 @@ async def test_a_release_ends_an_install_that_runs(boxes: list[Machine]) -> None
         await provider.delete_server("own", server.id)
         await process.wait_closed()
     assert process.returncode == SUPERSEDED
-    assert files_of(boxes[0]) == {"gate": "", "lock": ""}
 
 
 @pytest.mark.parametrize("line", ["", "not ids at all", "{installation} not-an-id"])

@@ -58,7 +58,7 @@ give_back() {
     containers=$(docker ps --all --format '{{.Names}}')
     [[ $'\n'$containers$'\n' != *$'\n'"$container"$'\n'* ]] || docker rm --force --volumes "$container" >/dev/null
   fi
-  rm -rf "$state/tls" "$state/docker"
+  rm -rf "$state/tls" "$state/docker" "$state/weights"
   rm -f "$state"/attempt-*.log "$state"/install.sh "$state"/marker "$state"/marker.new
   rm -f "$claim"
   sync "$state"
