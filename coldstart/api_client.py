@@ -1,7 +1,6 @@
-"""The command line's client of the api: the client library's, with answers as JSON or the services' own models.
+"""The command line's client of the api: the client library's, with answers as JSON or as the models of `shared`.
 
-It is read without the library's models: those of the services are what tables are drawn from, and building both would
-double the start of a command.
+The words and groups of these models are what tables are made of, and the command line is of the api's version.
 """
 
 import ssl

@@ -4,5 +4,9 @@ from urllib.parse import quote
 
 
 def path(*parts: object) -> str:
-    """E.g. `/instances/<id>/timeline`. A part cannot turn it into another path."""
-    return "".join(f"/{quote(str(part), safe='')}" for part in parts)
+    """E.g. `/instances/<id>/timeline`. A part cannot turn it into another path, as `..` would."""
+    return "".join(f"/{_quoted(str(part))}" for part in parts)
+
+
+def _quoted(part: str) -> str:
+    return part.replace(".", "%2E") if part in {".", ".."} else quote(part, safe="")

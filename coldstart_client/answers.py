@@ -44,7 +44,7 @@ class Degraded(Answer):
     code: str
     message: str
     since: AwareDatetime
-    gave_up: bool
+    gave_up: bool = False
 
 
 class Delay(Answer):
@@ -86,8 +86,8 @@ class DeploymentTrouble(Answer):
 class FailedPlace(Answer):
     """Where a replica failed: a zone, a type, or a type in a zone. The next generation avoids it."""
 
-    zone: str | None
-    instance_type: str | None
+    zone: str | None = None
+    instance_type: str | None = None
 
 
 class Failure(Answer):
@@ -137,10 +137,10 @@ class Interval(Answer):
     step: str
     label: str
     percent: int
-    install_try: int | None
+    install_try: int | None = None
     after: list[str]
     began_at: AwareDatetime
-    ended_at: AwareDatetime | None
+    ended_at: AwareDatetime | None = None
     seconds: float
     critical: bool
     slack_seconds: float
@@ -163,8 +163,8 @@ class LaunchOutcome(OpenEnum):
 class Lead(Answer):
     """Seconds from an order to ready, by past launches like it."""
 
-    p50_s: float
-    p90_s: float
+    p50_s: float = 600.0
+    p90_s: float = 1200.0
 
 
 class LoadSlot(Answer):
@@ -207,19 +207,19 @@ class Offer(Answer):
 
     name: str
     zones: list[str]
-    gpus: int
-    gpu: str | None
-    gpu_memory_gb: float | None
-    vcpus: int | None
-    memory_gb: float | None
-    scratch_gb: float | None
-    hourly_price: float | None
-    currency: str | None
-    availability: dict[str, Any]
-    image: str | None
+    gpus: int = 0
+    gpu: str | None = None
+    gpu_memory_gb: float | None = None
+    vcpus: int | None = None
+    memory_gb: float | None = None
+    scratch_gb: float | None = None
+    hourly_price: float | None = None
+    currency: str | None = None
+    availability: dict[str, Any] = {}
+    image: str | None = None
     provider: str
-    compute_capability: float | None
-    unusable: str | None
+    compute_capability: float | None = None
+    unusable: str | None = None
 
 
 class OutputLine(Answer):
@@ -245,11 +245,11 @@ class ProviderStatus(Answer):
     """
 
     provider: str
-    reason: str | None
+    reason: str | None = None
     since: AwareDatetime
-    next_try_at: AwareDatetime | None
-    checks: list[ProviderCheck]
-    checked_at: AwareDatetime | None
+    next_try_at: AwareDatetime | None = None
+    checks: Annotated[list[ProviderCheck], Field(validate_default=True)] = []
+    checked_at: AwareDatetime | None = None
 
 
 class Purpose(OpenEnum):
@@ -298,7 +298,7 @@ class ReplicaDelay(Answer):
     code: str
     reason: str
     since: AwareDatetime
-    next_try_at: AwareDatetime | None
+    next_try_at: AwareDatetime | None = None
 
 
 class Rollout(Answer):
@@ -307,8 +307,8 @@ class Rollout(Answer):
     A new replica must have been ready for `settle` seconds before an old one goes.
     """
 
-    surge: int
-    settle: int
+    surge: int = 1
+    settle: int = 30
 
 
 class RolloutState(Answer):
@@ -317,7 +317,7 @@ class RolloutState(Answer):
     revision: int
     former: int
     since: AwareDatetime
-    halted: DeploymentTrouble | None
+    halted: DeploymentTrouble | None = None
 
 
 class Rule(OpenEnum):
@@ -389,14 +389,14 @@ class Template(Answer):
     """
 
     model: str
-    task: Task
-    provider: str
-    zones: list[str]
-    instance_types: list[str]
-    volume_gb: int
-    image: str | None
-    revision: str | None
-    vllm_args: list[str]
+    task: Task = Task.GENERATE
+    provider: str = "scaleway"
+    zones: list[str] = []
+    instance_types: list[str] = []
+    volume_gb: int = 200
+    image: str | None = None
+    revision: str | None = None
+    vllm_args: list[str] = []
 
 
 class Tone(OpenEnum):
@@ -411,7 +411,7 @@ class Turn(Answer):
     """From each moment that `cron` names in `time_zone`, these bounds hold until another turn of the schedule."""
 
     cron: str
-    time_zone: str
+    time_zone: str = "UTC"
     min_replicas: int
     max_replicas: int
 
@@ -425,15 +425,15 @@ class TypeFit(Answer):
     provider: str
     instance_type: str
     fits: Fits
-    why: str | None
+    why: str | None = None
     gpus: Annotated[int, Field(description="How many of its GPUs the model uses.")]
-    context: Annotated[int | None, Field(description="The longest context that fits, in tokens.")]
+    context: Annotated[int | None, Field(description="The longest context that fits, in tokens.")] = None
     requests: Annotated[
         int | None,
         Field(description="How many requests of the launch's context fit at once."),
-    ]
-    hourly_price: float | None
-    currency: str | None
+    ] = None
+    hourly_price: float | None = None
+    currency: str | None = None
 
 
 class UsualStep(Answer):
@@ -451,7 +451,7 @@ class WakingCandidate(Answer):
 
     id: UUID
     name: str
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     status: DeploymentStatus
     wanted: int
     wakes: bool
@@ -470,31 +470,31 @@ class Actor(Answer):
     """
 
     kind: Kind
-    id: UUID | None
+    id: UUID | None = None
     name: str
 
 
 class AskedView(Answer):
     """What PUT is given to make it so."""
 
-    min_replicas: int
-    max_replicas: int
-    target_in_flight: float
-    scale_down_after: int
-    scale_to_zero_after: int | None
-    hold: int
-    schedule: list[Turn]
-    fallback: str | None
+    min_replicas: int = 0
+    max_replicas: int = 1
+    target_in_flight: float = 16.0
+    scale_down_after: int = 300
+    scale_to_zero_after: int | None = 900
+    hold: int = 600
+    schedule: Annotated[list[Turn], Field(validate_default=True)] = []
+    fallback: str | None = None
     model: str
-    task: Task
-    provider: str
-    zones: list[str]
-    instance_types: list[str]
-    volume_gb: int
-    image: str | None
-    revision: str | None
-    vllm_args: list[str]
-    organization: str | None
+    task: Task = Task.GENERATE
+    provider: str = "scaleway"
+    zones: list[str] = []
+    instance_types: list[str] = []
+    volume_gb: int = 200
+    image: str | None = None
+    revision: str | None = None
+    vllm_args: list[str] = []
+    organization: str | None = None
     rollout: Rollout
 
 
@@ -510,7 +510,7 @@ class Candidate(Answer):
 
     id: UUID
     name: str
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     status: Status
     progress_percent: int
     eligible: bool
@@ -529,10 +529,10 @@ class CriticalPath(Answer):
     attempt: int
     outcome: LaunchOutcome
     began_at: AwareDatetime
-    ended_at: AwareDatetime | None
+    ended_at: AwareDatetime | None = None
     as_of: AwareDatetime
     seconds: float
-    waits_for: str | None
+    waits_for: str | None = None
     intervals: list[Interval]
 
 
@@ -570,14 +570,14 @@ class DeploymentTimelineRow(Answer):
     occurred_at: AwareDatetime
     recorded_at: AwareDatetime
     actor: str
-    requested_by: Actor | None
+    requested_by: Actor | None = None
     data: dict[str, Any]
     words: str
 
 
 class DeploymentTimelineRowPage(Answer):
     items: list[DeploymentTimelineRow]
-    next_cursor: str | None
+    next_cursor: str | None = None
 
 
 class Estimate(Answer):
@@ -601,15 +601,15 @@ class Explanation(Answer):
     """
 
     asked: str
-    rule: Rule | None
-    model: str | None
-    model_id: UUID | None
-    task: Task | None
-    code: str | None
+    rule: Rule | None = None
+    model: str | None = None
+    model_id: UUID | None = None
+    task: Task | None = None
+    code: str | None = None
     detail: str
     instances: list[Candidate]
     deployments: list[WakingCandidate]
-    fallback: str | None
+    fallback: str | None = None
 
 
 class FoundModel(Answer):
@@ -620,38 +620,38 @@ class FoundModel(Answer):
     """
 
     model: str
-    offering_of: str | None
+    offering_of: str | None = None
     in_catalogue: bool
     gated: bool
-    task: Task | None
-    parameters: int | None
-    weights_bytes: int | None
-    loaded_gb: float | None
-    downloads: int | None
+    task: Task | None = None
+    parameters: int | None = None
+    weights_bytes: int | None = None
+    loaded_gb: float | None = None
+    downloads: int | None = None
     usable: bool
-    why: str | None
+    why: str | None = None
 
 
 class HubAnswer(Answer):
     """Whether the hub's models are included; `detail` says why not."""
 
     status: Status
-    detail: str | None
+    detail: str | None = None
 
 
 class InstanceView(Answer):
     """`eta`: when it will be ready; None unless it is on its way."""
 
     id: UUID
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     name: str
     provider: str
-    zone: str | None
-    instance_type: str | None
+    zone: str | None = None
+    instance_type: str | None = None
     model: str
     task: Task
-    purpose: Purpose
-    replica: OfDeployment | None
+    purpose: Purpose = Purpose.SERVE
+    replica: OfDeployment | None = None
     status: Status
     status_label: str
     status_since: AwareDatetime
@@ -663,34 +663,34 @@ class InstanceView(Answer):
     step_since: AwareDatetime
     doing: str
     where: str
-    waits_for: str | None
+    waits_for: str | None = None
     attempt: int
-    image: str | None
-    vllm_version: str | None
-    worker_tls: WorkerTls | None
-    ip_address: str | None
-    error: Failure | None
-    advice: str | None
-    delay: Delay | None
+    image: str | None = None
+    vllm_version: str | None = None
+    worker_tls: WorkerTls | None = None
+    ip_address: str | None = None
+    error: Failure | None = None
+    advice: str | None = None
+    delay: Delay | None = None
     serving: bool
     actions: list[Intent]
-    hourly_price: float | None
-    currency: str | None
-    cost: float | None
+    hourly_price: float | None = None
+    currency: str | None = None
+    cost: float | None = None
     server_on: bool
-    created_by: Actor | None
-    requested_by: Actor | None
+    created_by: Actor | None = None
+    requested_by: Actor | None = None
     created_at: AwareDatetime
-    ready_at: AwareDatetime | None
+    ready_at: AwareDatetime | None = None
     updated_at: AwareDatetime
     as_of: AwareDatetime
     version: int
-    eta: Estimate | None
+    eta: Estimate | None = None
 
 
 class InstanceViewPage(Answer):
     items: list[InstanceView]
-    next_cursor: str | None
+    next_cursor: str | None = None
 
 
 class Log(Answer):
@@ -700,10 +700,10 @@ class Log(Answer):
     worker has no `install_try`.
     """
 
-    items: list[OutputLine]
-    attempt: int | None
-    install_try: int | None
-    machine: list[str]
+    items: Annotated[list[OutputLine], Field(validate_default=True)] = []
+    attempt: int | None = None
+    install_try: int | None = None
+    machine: list[str] = []
     next_cursor: None
 
 
@@ -718,9 +718,9 @@ class Model(Answer):
     model: str
     task: Task
     gated: bool
-    parameters: int | None
-    weights_bytes: int | None
-    trust_remote_code: bool
+    parameters: int | None = None
+    weights_bytes: int | None = None
+    trust_remote_code: bool = False
     created_at: AwareDatetime
 
 
@@ -732,7 +732,7 @@ class ModelFit(Answer):
 
     model: str
     task: Task
-    commit: str | None
+    commit: str | None = None
     why_not: list[str]
     warnings: list[str]
     items: Annotated[list[TypeFit], Field(description="Types with GPUs, the cheapest first.")]
@@ -741,22 +741,22 @@ class ModelFit(Answer):
 
 class ModelPage(Answer):
     items: list[Model]
-    next_cursor: str | None
+    next_cursor: str | None = None
 
 
 class NewInstance(Answer):
     """`warnings` say what most likely will not work, such as weights that leave no room. Normally there is none."""
 
     id: UUID
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     name: str
     provider: str
-    zone: str | None
-    instance_type: str | None
+    zone: str | None = None
+    instance_type: str | None = None
     model: str
     task: Task
-    purpose: Purpose
-    replica: OfDeployment | None
+    purpose: Purpose = Purpose.SERVE
+    replica: OfDeployment | None = None
     status: Status
     status_label: str
     status_since: AwareDatetime
@@ -768,30 +768,30 @@ class NewInstance(Answer):
     step_since: AwareDatetime
     doing: str
     where: str
-    waits_for: str | None
+    waits_for: str | None = None
     attempt: int
-    image: str | None
-    vllm_version: str | None
-    worker_tls: WorkerTls | None
-    ip_address: str | None
-    error: Failure | None
-    advice: str | None
-    delay: Delay | None
+    image: str | None = None
+    vllm_version: str | None = None
+    worker_tls: WorkerTls | None = None
+    ip_address: str | None = None
+    error: Failure | None = None
+    advice: str | None = None
+    delay: Delay | None = None
     serving: bool
     actions: list[Intent]
-    hourly_price: float | None
-    currency: str | None
-    cost: float | None
+    hourly_price: float | None = None
+    currency: str | None = None
+    cost: float | None = None
     server_on: bool
-    created_by: Actor | None
-    requested_by: Actor | None
+    created_by: Actor | None = None
+    requested_by: Actor | None = None
     created_at: AwareDatetime
-    ready_at: AwareDatetime | None
+    ready_at: AwareDatetime | None = None
     updated_at: AwareDatetime
     as_of: AwareDatetime
     version: int
-    eta: Estimate | None
-    warnings: list[str]
+    eta: Estimate | None = None
+    warnings: list[str] = []
 
 
 class Offers(Answer):
@@ -809,15 +809,15 @@ class ReplicaView(Answer):
     revision: int
     generation: int
     instance_id: UUID
-    leaving: bool
-    leaving_since: AwareDatetime | None
-    failures: int
-    wasted: int
-    failure: DeploymentTrouble | None
-    not_before: AwareDatetime | None
-    avoid: list[FailedPlace]
-    refusal: DeploymentTrouble | None
-    instance: InstanceView | None
+    leaving: bool = False
+    leaving_since: AwareDatetime | None = None
+    failures: int = 0
+    wasted: int = 0
+    failure: DeploymentTrouble | None = None
+    not_before: AwareDatetime | None = None
+    avoid: Annotated[list[FailedPlace], Field(validate_default=True)] = []
+    refusal: DeploymentTrouble | None = None
+    instance: InstanceView | None = None
 
 
 class Scaling(Answer):
@@ -829,14 +829,14 @@ class Scaling(Answer):
     while no replica is ready.
     """
 
-    min_replicas: int
-    max_replicas: int
-    target_in_flight: float
-    scale_down_after: int
-    scale_to_zero_after: int | None
-    hold: int
-    schedule: list[Turn]
-    fallback: str | None
+    min_replicas: int = 0
+    max_replicas: int = 1
+    target_in_flight: float = 16.0
+    scale_down_after: int = 300
+    scale_to_zero_after: int | None = 900
+    hold: int = 600
+    schedule: Annotated[list[Turn], Field(validate_default=True)] = []
+    fallback: str | None = None
 
 
 class ScalingExplanation(Answer):
@@ -866,13 +866,13 @@ class TimelineRow(Answer):
     occurred_at: AwareDatetime
     recorded_at: AwareDatetime
     actor: str
-    requested_by: Actor | None
+    requested_by: Actor | None = None
     data: dict[str, Any]
 
 
 class TimelineRowPage(Answer):
     items: list[TimelineRow]
-    next_cursor: str | None
+    next_cursor: str | None = None
 
 
 class UsualSteps(Answer):
@@ -886,10 +886,10 @@ class DeploymentWish(Answer):
     """`name` is unique in its organisation (None: shared by all); neither ever changes."""
 
     name: str
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     template: Template
-    scaling: Scaling
-    rollout: Rollout
+    scaling: Scaling | None = None
+    rollout: Rollout | None = None
 
 
 class FoundModels(Answer):
@@ -908,7 +908,7 @@ class NewDeployment(Answer):
 
     id: UUID
     name: str
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     model: str
     status: DeploymentStatus
     status_label: str
@@ -919,25 +919,25 @@ class NewDeployment(Answer):
     revision: int
     serving_revision: int
     replicas: list[ReplicaView]
-    rollout: RolloutState | None
-    degraded: Degraded | None
+    rollout: RolloutState | None = None
+    degraded: Degraded | None = None
     wish: DeploymentWish
     actions: list[DeploymentIntent]
-    created_by: Actor | None
-    requested_by: Actor | None
+    created_by: Actor | None = None
+    requested_by: Actor | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime
     as_of: AwareDatetime
     version: int
     ready: int
     on_their_way: int
-    delay: ReplicaDelay | None
-    load: LoadView | None
+    delay: ReplicaDelay | None = None
+    load: LoadView | None = None
     hourly_price: float
     monthly_price: float
-    currency: str | None
+    currency: str | None = None
     asked: AskedView
-    warnings: list[str]
+    warnings: list[str] = []
 
 
 class DeploymentDescription(Answer):
@@ -950,7 +950,7 @@ class DeploymentDescription(Answer):
 
     id: UUID
     name: str
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     model: str
     status: DeploymentStatus
     status_label: str
@@ -961,8 +961,8 @@ class DeploymentDescription(Answer):
     revision: int
     serving_revision: int
     replicas: list[Replica]
-    rollout: RolloutState | None
-    degraded: Degraded | None
+    rollout: RolloutState | None = None
+    degraded: Degraded | None = None
     wish: DeploymentWish
     actions: list[DeploymentIntent]
     created_by: Actor | None = None
@@ -983,7 +983,7 @@ class DeploymentView(Answer):
 
     id: UUID
     name: str
-    organization_id: UUID | None
+    organization_id: UUID | None = None
     model: str
     status: DeploymentStatus
     status_label: str
@@ -994,26 +994,26 @@ class DeploymentView(Answer):
     revision: int
     serving_revision: int
     replicas: list[ReplicaView]
-    rollout: RolloutState | None
-    degraded: Degraded | None
+    rollout: RolloutState | None = None
+    degraded: Degraded | None = None
     wish: DeploymentWish
     actions: list[DeploymentIntent]
-    created_by: Actor | None
-    requested_by: Actor | None
+    created_by: Actor | None = None
+    requested_by: Actor | None = None
     created_at: AwareDatetime
     updated_at: AwareDatetime
     as_of: AwareDatetime
     version: int
     ready: int
     on_their_way: int
-    delay: ReplicaDelay | None
-    load: LoadView | None
+    delay: ReplicaDelay | None = None
+    load: LoadView | None = None
     hourly_price: float
     monthly_price: float
-    currency: str | None
+    currency: str | None = None
     asked: AskedView
 
 
 class DeploymentViewPage(Answer):
     items: list[DeploymentView]
-    next_cursor: str | None
+    next_cursor: str | None = None

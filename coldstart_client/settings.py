@@ -58,7 +58,7 @@ class Address:
             return cls(url, key)
         folder = data_dir(known)
         stack = _running_stack(folder)
-        if url is None or url == "":
+        if not url:
             if stack is None:
                 raise ConfigurationError(
                     f"no stack runs in {folder}: start one with 'coldstart up', or set {API_URL} and {API_KEY}."
@@ -79,15 +79,15 @@ class Address:
 
 
 def _running_stack(folder: Path) -> Address | None:
+    path = folder / STACK_FILE
     try:
-        stack: dict[str, Any] = json.loads((folder / STACK_FILE).read_text())
+        stack: dict[str, Any] = json.loads(path.read_text())
+        pid, address = int(stack["pid"]), Address(stack["api_url"], stack["admin_key"])
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError) as error:
-        raise ConfigurationError(f"{folder / STACK_FILE} cannot be read: {error}.") from error
-    if not _runs(int(stack["pid"])):  # it was killed, and could not remove its file
-        return None
-    return Address(stack["api_url"], stack["admin_key"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.") from error
+    return address if _runs(pid) else None  # it may have been killed, and could not remove its file
 
 
 def _runs(pid: int) -> bool:

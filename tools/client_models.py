@@ -35,7 +35,7 @@ _GENERATOR: Final = (
 )
 _AS_MODELS: Final = (
     *("--output-model-type", "pydantic_v2.BaseModel", "--base-class", "coldstart_client.reading.Answer"),
-    *("--capitalise-enum-members",),
+    *("--capitalise-enum-members", "--set-default-enum-member"),
 )
 _AS_DICTIONARIES: Final = ("--output-model-type", "typing.TypedDict", "--enum-field-as-literal", "all")
 _RUFF: Final = (sys.executable, "-m", "ruff")
@@ -126,11 +126,13 @@ class _Components:
         if "properties" in schema:
             properties = {name: self._plain(each, owner, name) for name, each in schema["properties"].items()}
             kept = {name: each for name, each in schema.items() if name not in {*_BOUNDS, "properties"}}
-            return {**kept, "properties": properties}
+            needed = [name for name in schema.get("required", ()) if not _optional(schema["properties"][name])]
+            return {**kept, "properties": properties, "required": needed}
         if "$ref" in schema:
             return {"$ref": _REF + _python(schema["$ref"].removeprefix(_REF))}
         if field and "enum" in schema:
-            return {"$ref": _REF + self._hoisted(schema, owner, field)}
+            default = {"default": schema["default"]} if "default" in schema else {}
+            return {"$ref": _REF + self._hoisted(schema, owner, field), **default}
         kept = {name: each for name, each in schema.items() if name not in _BOUNDS}
         return {name: self._plain(each, owner, field) for name, each in kept.items()}
 
@@ -139,6 +141,11 @@ class _Components:
         plain = {"type": "string", "enum": schema["enum"]}
         short = "".join(part.capitalize() for part in field.split("_"))
         return next(each for each in (short, owner + short) if self.result.setdefault(each, plain) == plain)
+
+
+def _optional(schema: Mapping[str, Any]) -> bool:
+    """An api of an earlier version may not have it yet, and then it means nothing, or its default."""
+    return "default" in schema or {"type": "null"} in schema.get("anyOf", ())
 
 
 def _python(name: str) -> str:
