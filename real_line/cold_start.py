@@ -5,7 +5,7 @@ Then a reinstall, which finds what the first install has left.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 import httpx
@@ -40,7 +40,7 @@ rm -rf /etc/docker /var/lib/docker /var/lib/containerd /mnt/data
 
 def cold_start(line: Line) -> None:
     """On a link that is as slow as one to far servers."""
-    with limited(line.machine.run, {HUB_PORT: HUB_RATE, REGISTRY_PORT: REGISTRY_RATE}):
+    with slow_link(line):
         with line.stack.restarted_with({"COLDSTART_WEIGHTS_BY_HOST": "false"}), _launch(line) as launch:
             by_vllm = _measured("vLLM fetches the weights", launch, time.monotonic())
         with _launch(line) as launch:
@@ -64,6 +64,15 @@ def cold_start(line: Line) -> None:
     keep(measured)
 
 
+def slow_link(line: Line) -> AbstractContextManager[None]:
+    return limited(line.machine.run, {HUB_PORT: HUB_RATE, REGISTRY_PORT: REGISTRY_RATE})
+
+
+def emptied(line: Line) -> None:
+    """The machine has neither Docker, nor an image, nor models."""
+    line.machine.shell(_EMPTIED, within_s=600)
+
+
 def keep(measured: ColdStart) -> None:
     """For docs/cold-starts.md, which `make docs` draws."""
     RECORDED.write_text(f"{measured.model_dump_json(indent=1)}\n")
@@ -72,7 +81,7 @@ def keep(measured: ColdStart) -> None:
 @contextmanager
 def _launch(line: Line) -> Iterator[Launch]:
     """On an emptied machine, and terminated at the end."""
-    line.machine.shell(_EMPTIED, within_s=600)
+    emptied(line)
     launch = line.launch(hub.LARGE, vllm_args=["--enforce-eager", "--max-model-len=2048"])
     try:
         yield launch

@@ -6,6 +6,7 @@ from typing import Final
 
 from real_line import hub
 from real_line.cleanliness import nothing_of_ours
+from real_line.cold_start import emptied, slow_link
 from real_line.line import CONTAINER, Launch, Line, Wrong
 from shared.lifecycle.status import Status
 
@@ -18,7 +19,13 @@ _MOST_OF_A_REINSTALL: Final = 0.3
 
 
 def compilation(line: Line) -> None:
-    """A launch with compilation, and a reinstall, which looks for what the first worker has saved."""
+    """A first install over a slow link, with compilation, and a reinstall, which loads what that has saved."""
+    emptied(line)
+    with slow_link(line):
+        _first_and_again(line)
+
+
+def _first_and_again(line: Line) -> None:
     ordered = time.monotonic()
     launch = line.launch(hub.CHAT, vllm_args=["--max-model-len=2048"])
     try:
