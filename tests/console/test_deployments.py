@@ -294,8 +294,9 @@ async def test_a_decision_says_the_same_on_the_page_as_everywhere(stage: Stage, 
     await happened(deployments(stage), *facts)
     page = await window.open(api, ONE)
     await expect(page.locator("#decisions > li")).to_have_count(len(facts))
-    shown = await page.locator("#decisions > li > :last-child").all_text_contents()
+    shown = await page.locator("#decisions > li > :nth-child(2)").all_text_contents()
     assert shown == [in_words(fact) for fact in reversed(facts)]
+    assert await page.locator("#decisions .hint").all_text_contents() == ["asked for by key the backend"]
 
 
 async def test_an_instance_and_the_feed_lead_to_the_deployment_of_whatever_owner(stage: Stage, window: Window) -> None:

@@ -9,6 +9,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from services.api.console import (
+    audit,
     deployments,
     event_reference,
     events,
@@ -44,6 +45,7 @@ PAGES: Final = (
     machine_images,
     webhooks,
     usage,
+    audit,
     event_reference,
 )
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"

@@ -23,9 +23,9 @@ def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
 
     Raises Invalid.
     """
-    last = today if to is None else _day(to, "to")
+    last = today if to is None else day(to, "to")
     by_default = date.fromordinal(max(1, last.toordinal() - _BY_DEFAULT + 1))
-    first = by_default if begin is None else _day(begin, "from")
+    first = by_default if begin is None else day(begin, "from")
     if first > last:
         raise invalid(FieldError(pointer="from", detail=f"{first} is after {last}."))
     if (last - first).days + 1 > LONGEST:
@@ -33,12 +33,12 @@ def days(begin: str | None, to: str | None, today: date) -> tuple[date, date]:
     return first, last
 
 
-def _day(given: str, parameter: str) -> date:
+def day(given: str, parameter: str) -> date:
     """Accepts only this one format, so that nothing counts as a day by chance. Raises Invalid."""
     try:
-        day = date.fromisoformat(given)
+        found = date.fromisoformat(given)
     except ValueError:
-        day = None
-    if day is None or day.isoformat() != given:
+        found = None
+    if found is None or found.isoformat() != given:
         raise invalid(FieldError(pointer=parameter, detail=f"invalid day {given!r}. Use e.g. 2026-01-31."))
-    return day
+    return found

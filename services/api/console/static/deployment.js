@@ -122,13 +122,13 @@ function drawLoad() {
   loadTable(byId("load-table").lastElementChild, shown);
 }
 
-const decision = ({ type, version, at, actor, wanted, words }) => ({ type, version, at: Date.parse(at), actor, wanted, words });
+const decision = ({ at, requested_by: asker, type, version, actor, wanted, words }) => ({ type, version, at: Date.parse(at), actor, asker, wanted, words });
 
 function take({ type, time, actor, data }) {
   if (data.deployment.id !== id) return;
   store.tell(data.description);
   if ((decisions.at(-1)?.version ?? 0) < data.deployment.version) {
-    decisions.push(decision({ type, version: data.deployment.version, at: time, actor, wanted: data.deployment.wanted, words: data.words }));
+    decisions.push(decision({ type, version: data.deployment.version, at: time, actor, requested_by: data.event.requested_by, wanted: data.deployment.wanted, words: data.words }));
     drawDecisions(byId("decisions"), decisions, MOST);
   }
   explainSoon();

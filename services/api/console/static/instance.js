@@ -1,5 +1,6 @@
 // One instance: where it is, when it will be ready, why it failed, and what it was at any event before.
 import { get, now, Refusal } from "./api.js";
+import { askedBy } from "./asked.js";
 import { CriticalPath } from "./critical-path.js";
 import { element } from "./element.js";
 import { exact, expectation, lasting, money, nextTry, seconds } from "./format.js";
@@ -91,7 +92,7 @@ async function learn(of) {
 }
 
 function eventRow(event) {
-  const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-summary", summary(event.fact)], ["num right", `${event.snapshot.progress_percent} %`]];
+  const cells = [["num", seconds(event.at)], ["event-type", event.type], ["event-summary", [summary(event.fact), askedBy(event.fact.requested_by)].filter(Boolean).join(", ")], ["num right", `${event.snapshot.progress_percent} %`]];
   const button = element(
     "button",
     { type: "button", "data-version": event.snapshot.version, title: `${exact(event.at)}, recorded by ${event.actor}` },
