@@ -1,16 +1,17 @@
 """Watching instances until they have settled, and the last message. Ctrl-C ends only the watching, and says so."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 
 import typer
 
-from coldstart.api_client import Api, ApiProblem
+from coldstart.api_client import Api, ApiProblem, described
 from coldstart.client_settings import client_settings
 from coldstart.commands.context import complain, note, out, print_json, say
 from coldstart.fleet import Fleet
 from coldstart.how_to_call import endpoint, program
+from coldstart.money import money
 from coldstart.watching import watch, watch_as_json
 from coldstart.watching_many import events_of, watch_many
 from shared.description import Description, InstanceView
@@ -20,20 +21,18 @@ from shared.lifecycle.words import cause
 
 
 @contextmanager
-def saying_on_ctrl_c(sentence: str) -> Generator[None]:
+def saying_on_ctrl_c(sentence: str | Callable[[], str]) -> Generator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        note(sentence)
+        note(sentence if isinstance(sentence, str) else sentence())
         raise
 
 
 def follow(client: Api, instance: InstanceView, *, as_json: bool) -> None:
     """Watch until this instance is ready, or exit with 1."""
     path, now = f"/instances/{instance.id}/events", instance.version
-    called, its_id = f"{program()} instances", str(instance.id)[:8]
-    goes_on = f"{instance.name} continues without being watched. To watch it again: {called} watch {its_id}. "
-    with saying_on_ctrl_c(f"{goes_on}To end it: {called} terminate {its_id}."):
+    with saying_on_ctrl_c(lambda: _goes_on(client, instance)):
         if as_json:
             journey = watch_as_json(client.events(path, **{"from": "start"}), print_json, since=now)
         else:
@@ -43,17 +42,31 @@ def follow(client: Api, instance: InstanceView, *, as_json: bool) -> None:
         complain(_why(came_to))
         raise typer.Exit(1)
     if not as_json:
-        _say_endpoint(client, came_to)
+        for line in endpoint_of(client, came_to):
+            say(line)
 
 
-def _say_endpoint(client: Api, instance: Description) -> None:
+def _goes_on(client: Api, instance: InstanceView) -> str:
+    """With what it costs, if the api still says."""
+    called, its_id = f"{program()} instances", str(instance.id)[:8]
+    said = f"{instance.name} continues without being watched. "
+    with suppress(ApiProblem):
+        now = described(InstanceView, client.get(f"/instances/{instance.id}"))
+        if now.server_on and now.hourly_price:
+            said += (
+                f"It costs {money(now.hourly_price, now.currency)} an hour, {money(now.cost, now.currency)} so far. "
+            )
+    return f"{said}To watch it again: {called} watch {its_id}. To end it: {called} terminate {its_id}."
+
+
+def endpoint_of(client: Api, instance: Description) -> Iterator[str]:
+    """Where a ready instance answers, and how to ask it."""
     organization = None
     if instance.organization_id:
         with suppress(ApiProblem):
             known = client.pages("/organizations")
             organization = next((one["slug"] for one in known if one["id"] == str(instance.organization_id)), None)
-    for line in endpoint(client.url, instance.model, instance.task, organization, client_settings()):
-        say(line)
+    yield from endpoint(client.url, instance.model, instance.task, organization, client_settings())
 
 
 def follow_all(client: Api, *, endless: bool, as_json: bool) -> None:

@@ -26,25 +26,19 @@ from coldstart.commands.context import (
 )
 from coldstart.commands.critical_path import critical_path
 from coldstart.commands.durations import seconds
-from coldstart.commands.following import follow, follow_all, follow_many, saying_on_ctrl_c
+from coldstart.commands.following import endpoint_of, follow, follow_all, follow_many, saying_on_ctrl_c
 from coldstart.commands.logs import logs
 from coldstart.commands.naming import Instance, OfOrganization, instance_id
 from coldstart.commands.wrong_fields import told_by_option
 from coldstart.fleet import Fleet
 from coldstart.how_to_call import program
+from coldstart.instance_page import page
 from coldstart.listing import WIDE, listed
-from coldstart.waiting import expected, next_try
 from shared.description import InstanceView, NewInstance
 from shared.lifecycle.decide import Intent
 from shared.lifecycle.status import Status
-from shared.lifecycle.words import CONSEQUENCES, NAMES, cause
+from shared.lifecycle.words import CONSEQUENCES, NAMES
 
-_SHOWN: Final = (
-    *("id", "organization_id", "name", "provider", "zone", "instance_type", "purpose", "model", "status"),
-    *("status_since", "progress_percent", "step", "step_since", "waits_for", "eta", "actions", "attempt", "image"),
-    *("vllm_version", "worker_tls", "ip_address", "error", "delay", "hourly_price", "currency", "cost", "server_on"),
-    *("created_by", "requested_by", "created_at", "ready_at", "updated_at", "version"),
-)
 _OPTIONS: Final = {"model": "MODEL", "instance_types": "--type", "zones": "--zone", "vllm_args": "--vllm-arg"}
 _SIMULATED: Final = "No machine is rented, and answers are made up."
 _SIMULATED_HUB: Final = "Machines are real and cost money."
@@ -139,29 +133,15 @@ def list_(
 
 @app.command()
 def show(instance: Instance, as_json: Json = False) -> None:
-    """Show one instance."""
+    """Show one instance: where it answers, or why it does not, and what is known of it."""
     with api() as client:
         found = client.get(f"/instances/{instance_id(client, instance)}")
-    if as_json:
-        print_json(found)
-        return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for name, value in _said(described(InstanceView, found)).items():
-        table.add_row(name, Text(str(value)))
-    print_table(table)
-
-
-def _said(instance: InstanceView) -> dict[str, Any]:
-    """What `show` shows, in its order."""
-    said = instance.model_dump(mode="json", include=set(_SHOWN))
-    error, delay, eta = instance.error, instance.delay, instance.eta
-    said["status"], said["step"] = instance.status_label, instance.where
-    said["actions"] = ", ".join(instance.actions)
-    said["created_by"], said["requested_by"] = who(said["created_by"]), who(said["requested_by"])
-    said["error"] = cause(error) if error else None
-    said["delay"] = next_try(delay.next_try_at, instance.as_of) if delay else None
-    said["eta"] = expected(eta) if eta else None
-    return {name: "" if said[name] is None else said[name] for name in _SHOWN}
+        if as_json:
+            print_json(found)
+            return
+        view = described(InstanceView, found)
+        called = endpoint_of(client, view) if view.status is Status.READY and view.purpose == "serve" else ()
+        out.print(page(view, tuple(called)))
 
 
 @app.command("watch")

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.coldstart.told import ENDING, FAILURE, ID, LAUNCH, MODEL, OTHER_ID, a
 
 KEY = {"id": ID, "prefix": "csk_abcdef", "name": "mine", "role": "user", "created_at": "2026-01-01T00:00:00Z"}
 THIRD_ID, LATER = "7d165dd2-3c01-4b39-8b1f-000000000003", "2027-01-01T00:00:00Z"
+COSTS = "It costs 0.75 EUR an hour, 0.25 EUR so far."
 CREATE = ("instances", "create", MODEL, "--type", "L4-1-24G")
 
 
@@ -149,26 +151,44 @@ def test_show_prints_values_as_they_are(api: FakeApi) -> None:
     assert json.loads(run("instances", "show", ID, "--json").stdout) == shown
 
 
+def shown_page(api: FakeApi, **changes: Any) -> str:
+    api.says("GET", f"/instances/{ID}", values(an_instance(**changes)))
+    result = run("instances", "show", ID)
+    assert result.exit_code == 0, result.output
+    return str(result.stdout)
+
+
+def rows_of(shown: str) -> list[list[str]]:
+    return [re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in shown.splitlines()]
+
+
+def test_show_begins_with_where_a_ready_instance_answers(api: FakeApi) -> None:
+    first, place, _, base, *_ = shown_page(api, status="ready").splitlines()
+    assert first.split()[-1] == "ready"
+    assert place == f"{an_instance()['model']} on L4-1-24G in fr-par-2"
+    assert base == f"base URL   {api.url}/v1  (for any OpenAI client)"
+
+
+def test_show_of_one_that_is_not_ready_has_no_address_to_ask(api: FakeApi) -> None:
+    assert "base URL" not in shown_page(api, status="failed", error={"code": "c", "message": "m"})
+
+
 def test_show_tells_what_may_be_asked_of_an_instance(api: FakeApi) -> None:
-    api.says("GET", f"/instances/{ID}", values(an_instance("failed", actions=["terminate", "archive"])))
-    lines = [line.split() for line in run("instances", "show", ID).stdout.splitlines()]
-    assert ["actions", "terminate,", "archive"] in lines
-    assert ["status", "failed"] in lines
+    shown = shown_page(api, status="failed", actions=["terminate", "archive"])
+    assert shown.splitlines()[0].split()[-1] == "failed"
+    assert ["you can", "terminate, archive"] in rows_of(shown)
 
 
 def test_show_tells_the_image_once_the_machine_has_taken_one(api: FakeApi) -> None:
     image = "vllm/vllm-openai:v0.32.0-cu129"
-    api.says("GET", f"/instances/{ID}", values(an_instance(image=image)), values(an_instance()))
-    lines = [[line.split() for line in run("instances", "show", ID).stdout.splitlines()] for _ in range(2)]
-    assert ["image", image] in lines[0]
-    assert ["image"] in lines[1]
+    assert ["image", image] in rows_of(shown_page(api, image=image))
+    assert "image" not in [row[0] for row in rows_of(shown_page(api))]
 
 
 def test_show_tells_what_a_launch_waits_for(api: FakeApi) -> None:
     waits = an_instance("installing", "SshInstallPhaseReached", 58, waits_for="pulling the image")
     api.says("GET", f"/instances/{ID}", values(waits))
-    lines = [line.split(maxsplit=1) for line in run("instances", "show", ID).stdout.splitlines()]
-    assert ["waits_for", "pulling the image"] in [[word.strip() for word in line] for line in lines]
+    assert ["waits for", "pulling the image"] in rows_of(run("instances", "show", ID).stdout)
 
 
 def test_timeline_shows_each_event(api: FakeApi) -> None:
@@ -409,14 +429,14 @@ def test_tail_for_a_script_is_a_line_of_json_each(api: FakeApi) -> None:
         (("events", "tail"), ()),
         (("instances", "watch", "--all"), ()),
         (("instances", "watch"), ("The instances continue without being watched", "instances list")),
-        (("instances", "watch", ID), ("qwen continues without being watched", f"instances terminate {ID[:8]}.")),
-        ((*CREATE, "--watch"), ("qwen continues without being watched", f"instances watch {ID[:8]}.")),
+        (("instances", "watch", ID), ("qwen continues without being watched", COSTS, f"instances terminate {ID[:8]}.")),
+        ((*CREATE, "--watch"), ("qwen continues without being watched", COSTS, f"instances watch {ID[:8]}.")),
     ],
 )
 def test_ctrl_c_ends_the_command_and_says_what_goes_on(
     api: FakeApi, words: tuple[str, ...], said: tuple[str, ...]
 ) -> None:
-    requested = an_instance("provisioning", version=0)
+    requested = an_instance("provisioning", version=0, hourly_price=0.75, currency="EUR", cost=0.25, server_on=True)
     api.says("GET", "/instances", page(requested))
     api.says("POST", "/instances", values(requested, 202))
     api.says("GET", f"/instances/{ID}", values(requested))
