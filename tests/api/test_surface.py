@@ -7,6 +7,7 @@ import pytest
 from tests.api.stage import MODEL, Stage
 
 ROUTES = {
+    "/audit": {"get"},
     "/instances": {"get", "post"},
     "/instances/{instance_id}": {"get", "delete"},
     "/instances/{instance_id}/timeline": {"get"},

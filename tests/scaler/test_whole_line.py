@@ -88,10 +88,13 @@ async def test_replicas_follow_from_one_stream_to_fifty_and_back_and_none_breaks
             for instance_id in instances(running, of):
                 await running.heard.until(instance_id, "InstanceReady")
             fewer.set()
-            await until(running, of, lambda deployment: deployment["wanted"] == 1 and len(deployment["replicas"]) == 1)
+            one = await until(running, of, lambda each: each["wanted"] == 1 and len(each["replicas"]) == 1)
+            staying = one["replicas"][0]["instance_id"]
+            for instance_id in {*instances(running, of)} - {staying}:
+                await running.heard.until(instance_id, "DrainRequested")
             enough.set()
         assert set(answered) == {True}
-        assert len(ready(running, of)) == 1
+        assert ready(running, of) == [staying]
         assert "DrainRequested" in {kind for each in instances(running, of) for kind in running.heard.types(each)}
         assert {reason for _, _, reason in reasons(running, of)} == {"woken", "load", "quiet"}
         await gone(running, of)

@@ -9,7 +9,19 @@ from tests.api.stage import BODY, MODEL, RunningApi, Stage
 from tests.lifecycle import facts
 
 FIELDS = {
-    *("id", "organization_id", "name", "provider", "zone", "instance_type", "model", "status", "progress_percent"),
+    *(
+        "created_by",
+        "requested_by",
+        "id",
+        "organization_id",
+        "name",
+        "provider",
+        "zone",
+        "instance_type",
+        "model",
+        "status",
+        "progress_percent",
+    ),
     *(
         "status_since",
         "step",
@@ -149,7 +161,7 @@ async def test_the_timeline_tells_everything_in_order_page_by_page(stage: Stage)
     assert [rows[0]["type"], rows[-1]["type"]] == ["InstanceRequested", "InstanceReady"]
     assert set(rows[0]) == {
         *("version", "sequence", "type", "status", "progress_percent", "attempt", "occurred_at", "recorded_at"),
-        *("actor", "data"),
+        *("actor", "requested_by", "data"),
     }
     assert rows[-1]["progress_percent"] == 100
     assert rows[3]["data"]["ip_address"] == "127.0.0.9"
