@@ -77,8 +77,9 @@ async def listed(api: RunningApi, living: Mapping[str, Instance]) -> Told:
 
 async def shown_by_the_command_line(api: RunningApi, instance: Instance) -> list[str]:
     result = await run(api, "instances", "show", str(instance.id))
-    (line,) = (line for line in str(result.stdout).splitlines() if line.startswith("actions"))
-    return line.replace(",", "").split()[1:]
+    offered = [line for line in str(result.stdout).splitlines() if line.startswith("you can")]
+    assert len(offered) <= 1
+    return [word for line in offered for word in line.removeprefix("you can").replace(",", "").split()]
 
 
 async def run(api: RunningApi, *words: str) -> Any:

@@ -8,6 +8,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
+
 from simulator.cloud.gate import Moment, Subject
 from simulator.scenario import Call, Error
 from tests.integration.books import FAILED, agrees
@@ -37,6 +39,8 @@ from tests.integration.cells import (
 from tests.integration.line import INSTANCE_TAG, Changes, Line, line
 from tests.simulator.clients import Sdk, ask
 
+pytestmark = pytest.mark.timeout(1800)
+"""They take three minutes on two idle cores."""
 LEASE: Final = {"lease_seconds": 25.0}
 QUICK: Final[Changes] = {
     "progress": LEASE,
