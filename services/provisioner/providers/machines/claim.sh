@@ -40,9 +40,9 @@ take() {
   sync "$state"
 }
 
-# Removes the worker, its watchdog, its volumes, the site's settings and the install's files, since they hold secrets. The models stay for the next
-# instance of the same organisation. The install's two empty lock files stay, too: a lock that is deleted while somebody
-# waits for it excludes nobody.
+# Removes the worker, its watchdog, its volumes, the site's settings, and the files of the install and of its download,
+# since they hold secrets. The models stay for the next instance of the same organisation. The install's two empty lock
+# files stay, too: a lock that is deleted while somebody waits for it excludes nobody.
 give_back() {
   local holder
   is_in "$claim" || return 0
